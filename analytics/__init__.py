@@ -1,0 +1,1 @@
+"""Charts and totals. Reads aggregates of the index; see docs/architecture.md."""

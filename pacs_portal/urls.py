@@ -1,0 +1,15 @@
+"""The doors of the portal."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("studies.portal.urls")),
+    path("api/", include("studies.api.urls")),
+    path("api/health/", include("monitoring.urls")),
+    path("dicom-web/", include("studies.dicomweb.urls")),
+    path("accounts/", include("accounts.urls")),
+    path("admin/", admin.site.urls),
+]
+
+handler500 = "monitoring.views.server_error"

@@ -1,0 +1,119 @@
+"""The one table of what the index knows of an object: keyword, tag, level, VR and column.
+
+The parser fills columns from it, the overlay writes columns back over a stored header, and QIDO-RS
+answers from it (PS3.18 Tables 10.6.3-3 to 10.6.3-5).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """Levels of the information model; the last is called IMAGE on the wire (PS3.4 C.6.1.1)."""
+
+    PATIENT = "PATIENT"
+    STUDY = "STUDY"
+    SERIES = "SERIES"
+    INSTANCE = "IMAGE"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of the index.
+
+    Attributes:
+        keyword: PS3.6 keyword.
+        tag: Eight upper-case hex digits, as in the DICOM JSON model.
+        vr: Value representation.
+        level: Where it belongs; patient attributes are repeated on the study's row.
+        column: Field of the model at that level.
+        derived: Counted by the archive; never read from an object, never written over one.
+        matches: A search may name it as a key.
+    """
+
+    keyword: str
+    tag: str
+    vr: str
+    level: Level
+    column: str
+    derived: bool = False
+    matches: bool = True
+
+
+_P, _S, _E, _I = Level.PATIENT, Level.STUDY, Level.SERIES, Level.INSTANCE
+
+ATTRIBUTES = (
+    Attribute("PatientName", "00100010", "PN", _P, "patient_name"),
+    Attribute("PatientID", "00100020", "LO", _P, "patient_id"),
+    Attribute("IssuerOfPatientID", "00100021", "LO", _P, "issuer_of_patient_id"),
+    Attribute("PatientBirthDate", "00100030", "DA", _P, "patient_birth_date"),
+    Attribute("PatientSex", "00100040", "CS", _P, "patient_sex"),
+    Attribute("StudyDate", "00080020", "DA", _S, "study_date"),
+    Attribute("StudyTime", "00080030", "TM", _S, "study_time"),
+    Attribute("AccessionNumber", "00080050", "SH", _S, "accession_number"),
+    Attribute("ModalitiesInStudy", "00080061", "CS", _S, "modalities_in_study", derived=True),
+    Attribute("ReferringPhysicianName", "00080090", "PN", _S, "referring_physician_name"),
+    Attribute("StudyDescription", "00081030", "LO", _S, "study_description"),
+    Attribute("StudyInstanceUID", "0020000D", "UI", _S, "study_instance_uid"),
+    Attribute("StudyID", "00200010", "SH", _S, "study_id"),
+    Attribute(
+        "NumberOfStudyRelatedSeries", "00201206", "IS", _S, "number_of_study_related_series",
+        derived=True, matches=False,
+    ),
+    Attribute(
+        "NumberOfStudyRelatedInstances", "00201208", "IS", _S, "number_of_study_related_instances",
+        derived=True, matches=False,
+    ),
+    Attribute("Modality", "00080060", "CS", _E, "modality"),
+    Attribute("InstitutionName", "00080080", "LO", _E, "institution_name"),
+    Attribute("SeriesDescription", "0008103E", "LO", _E, "series_description"),
+    Attribute("BodyPartExamined", "00180015", "CS", _E, "body_part_examined"),
+    Attribute("SeriesInstanceUID", "0020000E", "UI", _E, "series_instance_uid"),
+    Attribute("SeriesNumber", "00200011", "IS", _E, "series_number"),
+    Attribute("FrameOfReferenceUID", "00200052", "UI", _E, "frame_of_reference_uid", matches=False),
+    Attribute(
+        "NumberOfSeriesRelatedInstances", "00201209", "IS", _E, "number_of_series_related_instances",
+        derived=True, matches=False,
+    ),
+    Attribute(
+        "PerformedProcedureStepStartDate", "00400244", "DA", _E,
+        "performed_procedure_step_start_date",
+    ),
+    Attribute(
+        "PerformedProcedureStepStartTime", "00400245", "TM", _E,
+        "performed_procedure_step_start_time",
+    ),
+    Attribute("SOPClassUID", "00080016", "UI", _I, "sop_class_uid"),
+    Attribute("SOPInstanceUID", "00080018", "UI", _I, "sop_instance_uid"),
+    Attribute("InstanceNumber", "00200013", "IS", _I, "instance_number"),
+    Attribute("NumberOfFrames", "00280008", "IS", _I, "number_of_frames", matches=False),
+    Attribute("Rows", "00280010", "US", _I, "rows", matches=False),
+    Attribute("Columns", "00280011", "US", _I, "columns", matches=False),
+    Attribute("BitsAllocated", "00280100", "US", _I, "bits_allocated", matches=False),
+)  # fmt: skip
+
+BY_KEYWORD = {attribute.keyword: attribute for attribute in ATTRIBUTES}
+BY_TAG = {attribute.tag: attribute for attribute in ATTRIBUTES}
+
+# What describes the object's own pixels or kind: an overlay must not touch it.
+_OF_THE_OBJECT = {
+    "SOPClassUID", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
+    "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime",
+}  # fmt: skip
+
+
+def at_level(level: Level) -> tuple[Attribute, ...]:
+    return tuple(a for a in ATTRIBUTES if a.level is level)
+
+
+def identity_attributes() -> tuple[Attribute, ...]:
+    """What the index may lay over a stored header: who, which study, series and instance."""
+    return tuple(a for a in ATTRIBUTES if not a.derived and a.keyword not in _OF_THE_OBJECT)
+
+
+def is_uid(text: str) -> bool:
+    """Digits in components separated by dots, at most 64 characters (PS3.5 9.1).
+
+    A leading zero in a component, which the standard forbids and old devices write, is accepted.
+    """
+    return len(text) <= 64 and all(c.isascii() and c.isdigit() for c in text.split("."))  # noqa: PLR2004 - PS3.5 9.1

@@ -1,0 +1,202 @@
+"""A walk over the data elements of a data set (PS3.5 7) that reads headers only, within bounds.
+
+It runs before any library reads the input, so that nested floods, lying lengths and truncated
+files are refused at the cost of a glance.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import mmap
+
+from pydicom.datadict import DicomDictionary
+
+from studies.errors import InvalidInstanceError
+
+UNDEFINED_LENGTH = 0xFFFFFFFF
+PIXEL_DATA = 0x7FE00010
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_LONG_VRS = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+_SHORT_VRS = {
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN",
+    b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
+}  # fmt: skip
+
+Buffer = bytes | memoryview | mmap
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    implicit_vr: bool
+    little_endian: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much nesting and how many elements one data set may have."""
+
+    depth: int = 16
+    elements: int = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One top-level element: where its header starts, where its value lies."""
+
+    tag: int
+    vr: str
+    start: int
+    value: int
+    end: int
+    undefined_length: bool
+
+    @property
+    def length(self) -> int:
+        return self.end - self.value
+
+
+@dataclass(slots=True)
+class _Open:
+    """A sequence or an item that the walk is inside of; `end` is None for undefined length."""
+
+    is_sequence: bool
+    end: int | None
+    implicit_vr: bool
+
+
+class Walker:
+    """Iterates over the top-level elements of `data[start:end]`.
+
+    Raises:
+        InvalidInstanceError: On the first header that lies about its length, an unknown VR, a
+            delimiter out of place, too deep nesting or too many elements.
+    """
+
+    def __init__(
+        self, data: Buffer, start: int, encoding: Encoding, *, bounds: Bounds | None = None
+    ) -> None:
+        self._data = data
+        self._position = start
+        self._end = len(data)
+        self._encoding = encoding
+        self._bounds = bounds or Bounds()
+        self._stack: list[_Open] = []
+        self._count = 0
+        order = "<" if encoding.little_endian else ">"
+        self._tag = struct.Struct(order + "HH").unpack_from
+        self._u2 = struct.Struct(order + "H").unpack_from
+        self._u4 = struct.Struct(order + "L").unpack_from
+
+    def __iter__(self) -> Iterator[Element]:
+        while self._position < self._end:
+            yield self._top_level_element()
+
+    def _top_level_element(self) -> Element:
+        start = self._position
+        tag, vr, length = self._read_header(self._encoding.implicit_vr)
+        if tag >> 16 == 0xFFFE:
+            raise InvalidInstanceError("a delimiter stands outside of any sequence")
+        value = self._position
+        if tag == PIXEL_DATA and length == UNDEFINED_LENGTH:
+            self._skip_fragments()
+        elif self._opens_sequence(tag, vr, length):
+            self._skip_sequence(vr, length)
+        else:
+            self._skip_value(length, self._end)
+        return Element(tag, vr.decode(), start, value, self._position, length == UNDEFINED_LENGTH)
+
+    def _read_header(self, implicit_vr: bool) -> tuple[int, bytes, int]:  # noqa: FBT001
+        position = self._position
+        if position + 8 > self._end:
+            raise InvalidInstanceError("the file ends in the middle of a data element")
+        self._count += 1
+        if self._count > self._bounds.elements:
+            raise InvalidInstanceError(f"more than {self._bounds.elements} data elements")
+        group, number = self._tag(self._data, position)
+        tag = group << 16 | number
+        if implicit_vr or group == 0xFFFE:
+            self._position = position + 8
+            return tag, _dictionary_vr(tag), self._u4(self._data, position + 4)[0]
+        vr = bytes(self._data[position + 4 : position + 6])
+        if vr in _SHORT_VRS:
+            self._position = position + 8
+            return tag, vr, self._u2(self._data, position + 6)[0]
+        if vr not in _LONG_VRS or position + 12 > self._end:
+            raise InvalidInstanceError("a data element has no known value representation")
+        self._position = position + 12
+        return tag, vr, self._u4(self._data, position + 8)[0]
+
+    def _opens_sequence(self, tag: int, vr: bytes, length: int) -> bool:
+        return vr == b"SQ" or (length == UNDEFINED_LENGTH and tag >> 16 != 0xFFFE)
+
+    def _skip_value(self, length: int, limit: int) -> None:
+        if length == UNDEFINED_LENGTH or self._position + length > limit:
+            raise InvalidInstanceError("a data element is longer than what holds it")
+        self._position += length
+
+    def _skip_sequence(self, vr: bytes, length: int) -> None:
+        """Walk through everything nested in the sequence that starts here."""
+        self._open(is_sequence=True, length=length, implicit_vr=self._nested_encoding(vr))
+        while self._stack:
+            top = self._stack[-1]
+            if top.end is not None and self._position >= top.end:
+                self._stack.pop()
+            elif top.is_sequence:
+                self._step_in_sequence(top)
+            else:
+                self._step_in_item(top)
+
+    def _nested_encoding(self, vr: bytes) -> bool:
+        # UN of undefined length is encoded in implicit VR whatever surrounds it (PS3.5 6.2.2).
+        return True if vr == b"UN" else self._implicit_here()
+
+    def _implicit_here(self) -> bool:
+        return self._stack[-1].implicit_vr if self._stack else self._encoding.implicit_vr
+
+    def _step_in_sequence(self, top: _Open) -> None:
+        tag, _, length = self._read_header(top.implicit_vr)
+        if tag == _ITEM:
+            self._open(is_sequence=False, length=length, implicit_vr=top.implicit_vr)
+        elif tag == _SEQUENCE_END and top.end is None:
+            self._stack.pop()
+        else:
+            raise InvalidInstanceError("a sequence holds something that is not an item")
+
+    def _step_in_item(self, top: _Open) -> None:
+        tag, vr, length = self._read_header(top.implicit_vr)
+        if tag == _ITEM_END and top.end is None:
+            self._stack.pop()
+        elif tag >> 16 == 0xFFFE:
+            raise InvalidInstanceError("a delimiter stands where a data element is due")
+        elif self._opens_sequence(tag, vr, length):
+            self._open(is_sequence=True, length=length, implicit_vr=self._nested_encoding(vr))
+        else:
+            self._skip_value(length, self._limit())
+
+    def _limit(self) -> int:
+        return min((o.end for o in self._stack if o.end is not None), default=self._end)
+
+    def _open(self, *, is_sequence: bool, length: int, implicit_vr: bool) -> None:
+        if len(self._stack) >= 2 * self._bounds.depth:
+            raise InvalidInstanceError(f"sequences nested deeper than {self._bounds.depth}")
+        end = None if length == UNDEFINED_LENGTH else self._position + length
+        if end is not None and end > self._limit():
+            raise InvalidInstanceError("a sequence is longer than what holds it")
+        self._stack.append(_Open(is_sequence, end, implicit_vr))
+
+    def _skip_fragments(self) -> None:
+        """Walk over encapsulated pixel data (PS3.5 A.4) to behind its delimiter."""
+        while True:
+            tag, _, length = self._read_header(True)
+            if tag == _SEQUENCE_END:
+                return
+            if tag != _ITEM:
+                raise InvalidInstanceError("encapsulated pixel data holds something else than items")
+            self._skip_value(length, self._end)
+
+
+def _dictionary_vr(tag: int) -> bytes:
+    """VR of a public tag by PS3.6; UN for what the dictionary leaves open."""
+    entry = DicomDictionary.get(tag)
+    vr = entry[0] if entry else "UN"
+    return vr.encode() if len(vr) == 2 else b"UN"

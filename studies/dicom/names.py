@@ -1,0 +1,54 @@
+"""Person names (PS3.5 6.2.1) and the form in which they are searched."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+# Letters that Unicode does not decompose into a base letter and a mark.
+_UNDECOMPOSED = str.maketrans(
+    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+_SEPARATORS = re.compile(r"[\s^=,]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonName:
+    """One name in its three component groups, each `Family^Given^Middle^Prefix^Suffix`."""
+
+    alphabetic: str = ""
+    ideographic: str = ""
+    phonetic: str = ""
+
+    @classmethod
+    def from_text(cls, text: str) -> "PersonName":
+        groups = [group.rstrip("^ ").strip() for group in text.split("=")[:3]]
+        return cls(*groups)
+
+    @property
+    def folded(self) -> str:
+        """All three groups as search words, see `fold`."""
+        return fold(f"{self.alphabetic} {self.ideographic} {self.phonetic}")
+
+    def as_json(self) -> dict[str, str]:
+        """The groups that are present, as PS3.18 F.2.2 names them."""
+        groups = {
+            "Alphabetic": self.alphabetic,
+            "Ideographic": self.ideographic,
+            "Phonetic": self.phonetic,
+        }
+        return {name: value for name, value in groups.items() if value}
+
+
+def fold(text: str) -> str:
+    """Words without case, accents and DICOM separators, one space between: what a search compares."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
+    recomposed = unicodedata.normalize("NFC", bare.translate(_UNDECOMPOSED))
+    return _SEPARATORS.sub(" ", recomposed).strip()
+
+
+def readable(name: str) -> str:
+    """`Family^Given^Middle^Prefix^Suffix` as people write it: prefix given middle family, suffix."""
+    family, given, middle, prefix, suffix = ([*name.split("^"), "", "", "", ""])[:5]
+    text = " ".join(part.strip() for part in (prefix, given, middle, family) if part.strip())
+    return f"{text}, {suffix.strip()}" if suffix.strip() else text

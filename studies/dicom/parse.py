@@ -1,0 +1,333 @@
+"""From a Part 10 file to plain values, within bounds (PS3.10 7, PS3.5 7)."""
+
+import datetime
+import io
+import mmap
+import re
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.uid import UID
+
+from studies.dicom import json_model
+from studies.dicom.attributes import Attribute, Level, at_level, is_uid
+from studies.dicom.elements import PIXEL_DATA, Bounds, Buffer, Element, Encoding, Walker
+from studies.dicom.frames import (
+    FrameIndex,
+    PixelDescription,
+    index_encapsulated,
+    index_native,
+)
+from studies.dicom.names import PersonName
+from studies.errors import InstanceTooLargeError, InvalidInstanceError
+
+IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
+EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
+NATIVE_TRANSFER_SYNTAXES = {
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+}
+
+_PREAMBLE = 128
+_META_START = _PREAMBLE + 4
+# A binary value longer than this stays in the object and is fetched on its own.
+MAX_INLINE_BYTES = 64 * 1024
+_BULK_VRS = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
+# An honest data set rarely deflates a hundredfold; small ones may do as they like.
+_MAX_DEFLATE_RATIO = 200
+_ALWAYS_INFLATED = 64 * 1024 * 1024
+_MAX_HEADER_BYTES = 256 * 1024 * 1024
+_MAX_TEXT = 256
+_MAX_INTEGER = 2**31 - 1
+_MAX_PIXEL_BITS = 2**32 * 8 * 64
+
+
+@dataclass(frozen=True, slots=True)
+class BulkValue:
+    """A long binary value left in the object: where it lies (in the inflated data set)."""
+
+    vr: str
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class ParsedInstance:
+    """What one object says of itself, in builtin types.
+
+    Attributes:
+        columns: Per level, model field → value, as `attributes.py` maps them.
+        header: The whole data set but for long binary values, in the DICOM JSON model.
+        frames: Where the frames lie; None where there is no pixel data.
+        bulk: Long binary values by tag, pixel data not among them.
+    """
+
+    transfer_syntax_uid: str
+    columns: dict[Level, dict[str, Any]]
+    header: json_model.JsonObject
+    frames: FrameIndex | None
+    bulk: dict[str, BulkValue] = field(default_factory=dict)
+
+    @property
+    def sop_instance_uid(self) -> str:
+        return str(self.columns[Level.INSTANCE]["sop_instance_uid"])
+
+
+def parse_instance(file: IO[bytes], *, max_bytes: int) -> ParsedInstance:
+    """Read everything but the pixels of a Part 10 file.
+
+    Args:
+        file: A real file, positioned anywhere.
+        max_bytes: No file, and nothing that a file inflates to, may be longer.
+
+    Raises:
+        InvalidInstanceError: If it is not a Part 10 file, lacks one of the UIDs that identify an
+            instance (PS3.3 C.7.2.1, C.7.3.1, C.12.1) or contradicts itself.
+        InstanceTooLargeError: If a limit is passed.
+    """
+    try:
+        with _mapped(file) as data:
+            return _parse(data, max_bytes)
+    except InvalidInstanceError:
+        raise
+    except (struct.error, zlib.error, ValueError, KeyError, RecursionError, MemoryError) as error:
+        # The libraries' own complaints may quote values; the class alone says enough.
+        raise InvalidInstanceError(f"the file cannot be read ({type(error).__name__})") from error
+    except (TypeError, AttributeError, NotImplementedError, OSError) as error:
+        raise InvalidInstanceError(f"the file cannot be read ({type(error).__name__})") from error
+
+
+@contextmanager
+def _mapped(file: IO[bytes]) -> Iterator[mmap.mmap]:
+    file.seek(0, io.SEEK_END)
+    if file.tell() <= _META_START:
+        raise InvalidInstanceError("the file is too short to be DICOM")
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
+
+
+def _parse(data: mmap.mmap, max_bytes: int) -> ParsedInstance:
+    meta, start = _read_meta(data)
+    transfer_syntax = str(meta.get("TransferSyntaxUID", ""))
+    if not is_uid(transfer_syntax):
+        raise InvalidInstanceError("the file does not name its transfer syntax (PS3.10 7.1)")
+    if transfer_syntax == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
+        with tempfile.TemporaryFile() as inflated:
+            inflate(data, start, inflated, max_bytes=max_bytes)
+            inflated.flush()
+            with mmap.mmap(inflated.fileno(), 0, access=mmap.ACCESS_READ) as flat:
+                return _parse_dataset(flat, start, transfer_syntax)
+    return _parse_dataset(data, start, transfer_syntax)
+
+
+def _read_meta(data: Buffer) -> tuple[Dataset, int]:
+    """File Meta Information (PS3.10 7.1), always explicit little endian, and where it ends."""
+    if data[_PREAMBLE:_META_START] != b"DICM":
+        raise InvalidInstanceError("the DICM prefix is missing (PS3.10 7.1)")
+    position = _META_START
+    walker = Walker(data, position, Encoding(implicit_vr=False, little_endian=True))
+    while data[position : position + 2] == b"\x02\x00":
+        position = next(iter(walker)).end
+    dataset = read_dataset(io.BytesIO(data[_META_START:position]), False, True)  # noqa: FBT003
+    return dataset, position
+
+
+def inflate(data: Buffer, start: int, target: IO[bytes], *, max_bytes: int) -> None:
+    """Write `data[:start]` as it is and the rest inflated (PS3.5 A.5), within bounds.
+
+    Raises:
+        InstanceTooLargeError: If it inflates beyond `max_bytes` or beyond any honest ratio.
+        zlib.error: If it is not a deflated stream.
+    """
+    target.write(data[:start])
+    allowed = min(max_bytes, max(_ALWAYS_INFLATED, _MAX_DEFLATE_RATIO * (len(data) - start)))
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    written, position = 0, start
+    while not inflater.eof and (position < len(data) or inflater.unconsumed_tail):
+        chunk = inflater.unconsumed_tail or data[position : position + 65536]
+        if not inflater.unconsumed_tail:
+            position += len(chunk)
+        piece = inflater.decompress(chunk, 1 << 20)
+        written += len(piece)
+        if written > allowed:
+            raise InstanceTooLargeError("the deflated data set inflates beyond any honest size")
+        target.write(piece)
+    if not inflater.eof:
+        raise InvalidInstanceError("the deflated data set is cut off")
+
+
+def encoding_of(transfer_syntax: str) -> Encoding:
+    """How the data set itself is encoded; all encapsulated syntaxes are explicit little endian."""
+    return Encoding(
+        implicit_vr=transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN,
+        little_endian=transfer_syntax != EXPLICIT_VR_BIG_ENDIAN,
+    )
+
+
+def _parse_dataset(data: Buffer, start: int, transfer_syntax: str) -> ParsedInstance:
+    encoding = encoding_of(transfer_syntax)
+    elements = top_level_elements(data, start, encoding)
+    pixel_element = next((e for e in elements if e.tag == PIXEL_DATA), None)
+    bulk_elements = [e for e in elements if _is_bulk(e) and e.tag != PIXEL_DATA]
+    dataset = read_header(data, elements, encoding)
+    columns = {level: _columns(dataset, level) for level in Level}
+    _check_identity(columns)
+    header = json_model.dataset_to_json(dataset, (f"{e.tag:08X}" for e in bulk_elements))
+    return ParsedInstance(
+        transfer_syntax_uid=transfer_syntax,
+        columns=columns,
+        header=header,
+        frames=_index_frames(data, pixel_element, dataset, transfer_syntax),
+        bulk={f"{e.tag:08X}": BulkValue(e.vr, e.value, e.length) for e in bulk_elements},
+    )
+
+
+def top_level_elements(data: Buffer, start: int, encoding: Encoding) -> list[Element]:
+    """All of them, up to what follows the pixel data and is no element any more.
+
+    Some devices fill their files up to a block size; what comes before must be flawless.
+    """
+    elements: list[Element] = []
+    try:
+        elements.extend(Walker(data, start, encoding, bounds=Bounds()))
+    except InvalidInstanceError:
+        if not elements or elements[-1].tag < PIXEL_DATA:
+            raise
+    return elements
+
+
+def _is_bulk(element: Element) -> bool:
+    return element.vr in _BULK_VRS and element.length > MAX_INLINE_BYTES
+
+
+def read_header(data: Buffer, elements: list[Element], encoding: Encoding) -> Dataset:
+    """The data set without pixel data and without long binary values."""
+    kept = [e for e in elements if e.tag != PIXEL_DATA and not _is_bulk(e)]
+    if sum(e.end - e.start for e in kept) > _MAX_HEADER_BYTES:
+        raise InstanceTooLargeError("the header alone is larger than any honest one")
+    header = b"".join(data[e.start : e.end] for e in kept)
+    return read_dataset(io.BytesIO(header), encoding.implicit_vr, encoding.little_endian)
+
+
+def _check_identity(columns: dict[Level, dict[str, Any]]) -> None:
+    # The data set counts: file meta of the field often still names what a file was copied from.
+    for level, column in (
+        (Level.INSTANCE, "sop_class_uid"),
+        (Level.INSTANCE, "sop_instance_uid"),
+        (Level.STUDY, "study_instance_uid"),
+        (Level.SERIES, "series_instance_uid"),
+    ):
+        value = columns[level][column]
+        if not value:
+            raise InvalidInstanceError(f"the {column} is missing")
+        if not is_uid(value):
+            raise InvalidInstanceError(f"the {column} is not a UID (PS3.5 9.1)")
+
+
+def _index_frames(
+    data: Buffer, element: Element | None, dataset: Dataset, transfer_syntax: str
+) -> FrameIndex | None:
+    if element is None:
+        return None
+    pixels = PixelDescription(
+        rows=_integer(_value(dataset, "Rows")) or 0,
+        columns=_integer(_value(dataset, "Columns")) or 0,
+        samples_per_pixel=_integer(_value(dataset, "SamplesPerPixel")) or 1,
+        bits_allocated=_integer(_value(dataset, "BitsAllocated")) or 0,
+        number_of_frames=_integer(_value(dataset, "NumberOfFrames")) or 1,
+        subsampled=str(_value(dataset, "PhotometricInterpretation")) == "YBR_FULL_422",
+    )
+    if pixels.number_of_frames < 1 or pixels.frame_bits * pixels.number_of_frames > _MAX_PIXEL_BITS:
+        raise InvalidInstanceError("rows, columns and frames promise more than any image has")
+    if not element.undefined_length:
+        return index_native(element, pixels)
+    if transfer_syntax in NATIVE_TRANSFER_SYNTAXES:
+        raise InvalidInstanceError("the transfer syntax allows no encapsulated pixel data")
+    return index_encapsulated(data, element, pixels.number_of_frames)
+
+
+def _columns(dataset: Dataset, level: Level) -> dict[str, Any]:
+    return {
+        attribute.column: _column_value(dataset, attribute)
+        for attribute in at_level(level)
+        if not attribute.derived
+    }
+
+
+def _column_value(dataset: Dataset, attribute: Attribute) -> Any:
+    value = _value(dataset, attribute.keyword)
+    if attribute.vr == "PN":
+        return json_model.person_name(value)
+    if attribute.vr == "DA":
+        return to_date(str(value or ""))
+    if attribute.vr == "TM":
+        return to_time(str(value or ""))
+    if attribute.vr in ("IS", "US"):
+        return _integer(value)
+    return _text(value)
+
+
+def _value(dataset: Dataset, keyword: str) -> Any:
+    """The value, or None where it is absent or does not fit its VR."""
+    try:
+        return dataset.get(keyword)
+    except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError, ArithmeticError):
+        return None
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, UID | str | PersonName):
+        text = str(value)
+    elif hasattr(value, "__iter__") and not isinstance(value, bytes):
+        text = "\\".join(str(item) for item in value)
+    else:
+        text = str(value)
+    return json_model.clean(text)[:_MAX_TEXT]
+
+
+def _integer(value: Any) -> int | None:
+    try:
+        number = int(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return number if -_MAX_INTEGER <= number <= _MAX_INTEGER else None
+
+
+_DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})$")
+_TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(?:\.(\d{1,6}))?$")
+
+
+def to_date(text: str) -> datetime.date | None:
+    """A DA value (PS3.5 6.2), the ACR-NEMA form with dots included; None where it is no date."""
+    match = _DATE.match(text.strip())
+    try:
+        return datetime.date(*map(int, match.groups())) if match else None
+    except ValueError:
+        return None
+
+
+def to_time(text: str) -> datetime.time | None:
+    """A TM value (PS3.5 6.2), missing parts as zero; None where it is no time of a day."""
+    match = _TIME.match(text.strip())
+    if not match:
+        return None
+    hour, minute, second, fraction = match.groups()
+    microsecond = int((fraction or "0").ljust(6, "0"))
+    try:
+        # A leap second is legal in DICOM and unknown to Python and PostgreSQL.
+        return datetime.time(int(hour), int(minute or 0), min(int(second or 0), 59), microsecond)
+    except ValueError:
+        return None

@@ -1,0 +1,29 @@
+"""What can go wrong in the archive, without any protocol's words for it."""
+
+
+class ArchiveError(Exception):
+    """Base of everything the archive refuses; the message is safe to show and to log."""
+
+
+class InvalidInstanceError(ArchiveError):
+    """The input is not an instance that this archive can hold."""
+
+
+class InstanceTooLargeError(InvalidInstanceError):
+    """The input, or what it inflates to, is larger than the limit."""
+
+
+class NotFoundError(ArchiveError):
+    """Nothing of that name exists, or not for this person."""
+
+
+class NotAvailableError(ArchiveError):
+    """It exists, but not in the form that was asked for."""
+
+
+class StorageError(ArchiveError):
+    """The object store did not do what was asked; nothing was acknowledged."""
+
+
+class InvalidQueryError(ArchiveError):
+    """A search parameter cannot be understood."""

@@ -1,0 +1,18 @@
+"""The information model (PS3.3 A.1.2) as rows, and the objects that the rows point at."""
+
+from studies.models.instance import Instance
+from studies.models.objects import InstanceConflict, QuarantinedInput, Source, StoredObject
+from studies.models.patient import Patient
+from studies.models.series import Series
+from studies.models.study import Study
+
+__all__ = [
+    "Instance",
+    "InstanceConflict",
+    "Patient",
+    "QuarantinedInput",
+    "Series",
+    "Source",
+    "StoredObject",
+    "Study",
+]

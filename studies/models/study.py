@@ -1,0 +1,126 @@
+"""Study (PS3.3 C.7.2): one row holds all that a line of the study list shows."""
+
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models.functions import Upper
+
+from studies.dicom.names import PersonName
+from studies.models.patient import Patient
+
+_UID = r"^[0-9.]{1,64}$"
+
+
+class _Moment(models.Func):
+    """Date and time of day as one sortable value; the undated sort before all others."""
+
+    template = (
+        "(COALESCE(study_date, DATE '0001-01-01') + COALESCE(study_time, TIME '00:00'))"
+        " AT TIME ZONE 'UTC'"
+    )
+
+
+class StudyQuerySet(models.QuerySet["Study"]):
+    def newest_first(self) -> Self:
+        """By study date and time, undated last, in a total order."""
+        return self.order_by("-study_moment", "-id")
+
+
+class Study(models.Model):
+    """The patient's identity is repeated here, so that a list joins nothing.
+
+    The aggregates are the archive's own (PS3.4 C.3.4), moved in the transaction of each ingest
+    under the lock of this row; a sender's values for them are never believed.
+    """
+
+    # Not called `patient`, because its column would then take the name of Patient ID.
+    patient_record = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
+    patient_id = models.CharField("Patient ID", max_length=256, blank=True)
+    issuer_of_patient_id = models.CharField("Issuer of Patient ID", max_length=256, blank=True)
+    patient_name = models.CharField(max_length=256, blank=True)
+    patient_name_ideographic = models.CharField(max_length=256, blank=True)
+    patient_name_phonetic = models.CharField(max_length=256, blank=True)
+    patient_name_folded = models.CharField(max_length=800, blank=True, editable=False)
+    patient_birth_date = models.DateField(null=True, blank=True)
+    patient_sex = models.CharField(max_length=16, blank=True)
+
+    study_instance_uid = models.CharField("Study Instance UID", max_length=64, unique=True)
+    study_date = models.DateField(null=True, blank=True)
+    study_time = models.TimeField(null=True, blank=True)
+    # What the modality's clock showed, as if it were UTC: for order and ranges, never for display.
+    study_moment = models.GeneratedField(
+        expression=_Moment(), output_field=models.DateTimeField(), db_persist=True
+    )
+    accession_number = models.CharField(max_length=256, blank=True)
+    study_id = models.CharField("Study ID", max_length=256, blank=True)
+    study_description = models.CharField(max_length=256, blank=True)
+    referring_physician_name = models.CharField(max_length=256, blank=True)
+    referring_physician_name_ideographic = models.CharField(max_length=256, blank=True)
+    referring_physician_name_phonetic = models.CharField(max_length=256, blank=True)
+    referring_physician_name_folded = models.CharField(max_length=800, blank=True, editable=False)
+    institution_name = models.CharField(max_length=256, blank=True)
+
+    modalities_in_study = ArrayField(models.CharField(max_length=256), default=list, blank=True)
+    number_of_study_related_series = models.IntegerField(default=0)
+    number_of_study_related_instances = models.IntegerField(default=0)
+    size_bytes = models.BigIntegerField(default=0)
+
+    received_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = StudyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "studies"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(study_instance_uid__regex=_UID),
+                name="study_instance_uid_is_a_uid",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    number_of_study_related_series__gte=0,
+                    number_of_study_related_instances__gte=0,
+                    size_bytes__gte=0,
+                ),
+                name="study_counts_are_not_negative",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-study_moment", "-id"], name="study_newest_first"),
+            models.Index(fields=["-received_at", "-id"], name="study_latest_received_first"),
+            models.Index(fields=["patient_name_folded", "id"], name="study_in_order_of_name"),
+            models.Index(fields=["patient_id", "id"], name="study_in_order_of_patient_id"),
+            models.Index(fields=["accession_number", "id"], name="study_in_order_of_accession"),
+            models.Index(fields=["study_description", "id"], name="study_in_order_of_description"),
+            models.Index(OpClass(Upper("patient_id"), "text_pattern_ops"), name="study_by_patient_id"),
+            models.Index(
+                OpClass(Upper("accession_number"), "text_pattern_ops"), name="study_by_accession"
+            ),
+            GinIndex(OpClass("patient_name_folded", "gin_trgm_ops"), name="study_by_part_of_name"),
+            GinIndex(
+                OpClass(Upper("study_description"), "gin_trgm_ops"),
+                name="study_by_part_of_description",
+            ),
+            GinIndex(fields=["modalities_in_study"], name="study_by_modality"),
+        ]
+
+    def __str__(self) -> str:
+        return self.accession_number or self.study_instance_uid
+
+    @property
+    def patient(self) -> PersonName:
+        """The patient's name in its three groups, from this row."""
+        return PersonName(
+            self.patient_name, self.patient_name_ideographic, self.patient_name_phonetic
+        )
+
+    @property
+    def referring_physician(self) -> PersonName:
+        return PersonName(
+            self.referring_physician_name,
+            self.referring_physician_name_ideographic,
+            self.referring_physician_name_phonetic,
+        )

@@ -1,0 +1,6 @@
+"""What others may watch. Sent inside the transaction of the change that they tell of."""
+
+from django.dispatch import Signal
+
+# instance: Instance, the row just made; parsed: ParsedInstance, what the object says of itself.
+instance_stored = Signal()
