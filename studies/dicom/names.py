@@ -24,10 +24,14 @@ class PersonName:
         groups = [group.rstrip("^ ").strip() for group in text.split("=")[:3]]
         return cls(*groups)
 
+    def __str__(self) -> str:
+        return "=".join((self.alphabetic, self.ideographic, self.phonetic)).rstrip("=")
+
     @property
     def folded(self) -> str:
-        """All three groups as search words, see `fold`."""
-        return fold(f"{self.alphabetic} {self.ideographic} {self.phonetic}")
+        """The groups as search words (see `fold`), separated by `=`."""
+        groups = (fold(g) for g in (self.alphabetic, self.ideographic, self.phonetic))
+        return "=".join(groups).rstrip("=")
 
     def as_json(self) -> dict[str, str]:
         """The groups that are present, as PS3.18 F.2.2 names them."""

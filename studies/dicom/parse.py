@@ -118,7 +118,7 @@ def _mapped(file: IO[bytes]) -> Iterator[mmap.mmap]:
 
 
 def _parse(data: mmap.mmap, max_bytes: int) -> ParsedInstance:
-    meta, start = _read_meta(data)
+    meta, start = read_meta(data)
     transfer_syntax = str(meta.get("TransferSyntaxUID", ""))
     if not is_uid(transfer_syntax):
         raise InvalidInstanceError("the file does not name its transfer syntax (PS3.10 7.1)")
@@ -131,7 +131,7 @@ def _parse(data: mmap.mmap, max_bytes: int) -> ParsedInstance:
     return _parse_dataset(data, start, transfer_syntax)
 
 
-def _read_meta(data: Buffer) -> tuple[Dataset, int]:
+def read_meta(data: Buffer) -> tuple[Dataset, int]:
     """File Meta Information (PS3.10 7.1), always explicit little endian, and where it ends."""
     if data[_PREAMBLE:_META_START] != b"DICM":
         raise InvalidInstanceError("the DICM prefix is missing (PS3.10 7.1)")

@@ -1,7 +1,13 @@
 """The information model (PS3.3 A.1.2) as rows, and the objects that the rows point at."""
 
 from studies.models.instance import Instance
-from studies.models.objects import InstanceConflict, QuarantinedInput, Source, StoredObject
+from studies.models.objects import (
+    InstanceConflict,
+    QuarantinedInput,
+    ReceivedObject,
+    Source,
+    StoredObject,
+)
 from studies.models.patient import Patient
 from studies.models.series import Series
 from studies.models.study import Study
@@ -11,6 +17,7 @@ __all__ = [
     "InstanceConflict",
     "Patient",
     "QuarantinedInput",
+    "ReceivedObject",
     "Series",
     "Source",
     "StoredObject",

@@ -47,6 +47,9 @@ class StoredObject(ReceivedObject):
     frame_starts = ArrayField(
         models.BigIntegerField(), default=list, help_text="Encapsulated frames, then the end."
     )
+    thumbnail_key = models.CharField(  # noqa: DJ001 - three states
+        max_length=200, null=True, help_text="Empty where none can be drawn, null before a try."
+    )
 
     class Meta:
         constraints = [

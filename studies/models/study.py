@@ -13,13 +13,12 @@ from studies.models.patient import Patient
 _UID = r"^[0-9.]{1,64}$"
 
 
-class _Moment(models.Func):
-    """Date and time of day as one sortable value; the undated sort before all others."""
-
-    template = (
-        "(COALESCE(study_date, DATE '0001-01-01') + COALESCE(study_time, TIME '00:00'))"
-        " AT TIME ZONE 'UTC'"
-    )
+# Date and time of day as one sortable value; the undated sort before all others.
+_MOMENT = models.Func(
+    template="(COALESCE(study_date, DATE '0001-01-01') + COALESCE(study_time, TIME '00:00'))"
+    " AT TIME ZONE 'UTC'",
+    output_field=models.DateTimeField(),
+)
 
 
 class StudyQuerySet(models.QuerySet["Study"]):
@@ -51,7 +50,7 @@ class Study(models.Model):
     study_time = models.TimeField(null=True, blank=True)
     # What the modality's clock showed, as if it were UTC: for order and ranges, never for display.
     study_moment = models.GeneratedField(
-        expression=_Moment(), output_field=models.DateTimeField(), db_persist=True
+        expression=_MOMENT, output_field=models.DateTimeField(), db_persist=True
     )
     accession_number = models.CharField(max_length=256, blank=True)
     study_id = models.CharField("Study ID", max_length=256, blank=True)

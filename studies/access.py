@@ -1,0 +1,16 @@
+"""Who may see which study: the one place that every way of asking and of reading goes through."""
+
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import AbstractUser, AnonymousUser
+from django.db import models
+
+M = TypeVar("M", bound=models.Model)
+Viewer = AbstractUser | AnonymousUser
+
+
+def visible_to(viewer: Viewer, queryset: "models.QuerySet[M, Any]") -> "models.QuerySet[M, Any]":
+    """The part of studies, series or instances that this person may know of."""
+    if viewer.is_active and viewer.has_perm("studies.view_study"):
+        return queryset
+    return queryset.none()

@@ -1,0 +1,94 @@
+"""The index's identity laid over a stored object, which itself is never rewritten.
+
+So corrected demographics come back with every retrieval, and instances that share an object differ
+in who and what they are.
+"""
+
+import datetime
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_dataset, write_file_meta_info
+
+from studies.dicom.attributes import BY_KEYWORD
+from studies.dicom.json_model import JsonObject, value_to_json
+from studies.dicom.names import PersonName
+from studies.dicom.parse import encoding_of, read_meta
+
+Identity = Mapping[str, Any]
+"""Keyword → value: str, int, date, time, PersonName, or None for empty."""
+
+_UTF_8 = "ISO_IR 192"
+
+
+def to_dicom_text(value: Any) -> str:
+    """A value of a column as DICOM writes it (PS3.5 6.2)."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime.date):
+        return value.strftime("%Y%m%d")
+    if isinstance(value, datetime.time):
+        return value.strftime("%H%M%S.%f" if value.microsecond else "%H%M%S")
+    return str(value)
+
+
+def attribute_to_json(keyword: str, value: Any) -> dict[str, Any]:
+    """One attribute of the index in the DICOM JSON model; a list gives several values."""
+    vr = BY_KEYWORD[keyword].vr
+    if isinstance(value, list):
+        return {"vr": vr, "Value": value} if value else {"vr": vr}
+    if vr in ("IS", "US"):
+        return value_to_json(vr, value)
+    return value_to_json(vr, to_dicom_text(value))
+
+
+def overlay_header(header: JsonObject, identity: Identity) -> JsonObject:
+    """The same header of another identity, in ascending order of tags."""
+    over = {
+        BY_KEYWORD[keyword].tag: attribute_to_json(keyword, value)
+        for keyword, value in identity.items()
+    }
+    return dict(sorted((header | over).items()))
+
+
+def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> bytes:
+    """Rewrite the beginning of a Part 10 file, up to its pixel data, for another identity.
+
+    Args:
+        head: From the preamble to before the pixel data element (or to the end of the file).
+        transfer_syntax_uid: Of the file; the result has the same.
+        identity: What to lay over.
+    """
+    meta, start = read_meta(head)
+    encoding = encoding_of(transfer_syntax_uid)
+    dataset = read_dataset(io.BytesIO(head[start:]), encoding.implicit_vr, encoding.little_endian)
+    _to_utf_8(dataset)
+    for keyword, value in identity.items():
+        setattr(dataset, keyword, to_dicom_text(value))
+    if "SOPInstanceUID" in identity:
+        meta.MediaStorageSOPInstanceUID = identity["SOPInstanceUID"]
+    output = DicomBytesIO()
+    output.write(head[:132])
+    write_file_meta_info(output, meta)  # type: ignore[arg-type]
+    output.is_implicit_VR = encoding.implicit_vr
+    output.is_little_endian = encoding.little_endian
+    write_dataset(output, dataset)
+    return bytes(output.getvalue())
+
+
+def _to_utf_8(dataset: Dataset) -> None:
+    """Names of any script can be laid over only where the text is UTF-8."""
+    if dataset.get("SpecificCharacterSet") != _UTF_8:
+        dataset.decode()
+        dataset.SpecificCharacterSet = _UTF_8
+
+
+def person_name_columns(row: Any, column: str) -> PersonName:
+    """The three groups of a name from the columns of a row."""
+    return PersonName(
+        getattr(row, column), getattr(row, f"{column}_ideographic"), getattr(row, f"{column}_phonetic")
+    )

@@ -1,0 +1,33 @@
+"""The archive's errors in HTTP's words."""
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+
+from studies.errors import (
+    ArchiveError,
+    InvalidQueryError,
+    NotAvailableError,
+    NotFoundError,
+    StorageError,
+)
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+_STATUS = {InvalidQueryError: 400, NotFoundError: 404, NotAvailableError: 406, StorageError: 503}
+
+
+def answers_errors(view: View[P]) -> View[P]:
+    """Turn an ArchiveError of the view into its status and one sentence."""
+
+    @functools.wraps(view)
+    def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except ArchiveError as error:
+            return JsonResponse({"error": str(error)}, status=_STATUS.get(type(error), 500))
+
+    return answer

@@ -1,0 +1,42 @@
+"""DICOMweb resources (PS3.18 10.1); what is not here yet is not offered."""
+
+from django.urls import path, register_converter
+
+from studies.dicomweb import search, views
+
+
+class UidConverter:
+    regex = r"[0-9.]{1,64}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(UidConverter, "uid")
+
+app_name = "dicomweb"
+
+_STUDY = "studies/<uid:study>"
+_SERIES = f"{_STUDY}/series/<uid:series>"
+_INSTANCE = f"{_SERIES}/instances/<uid:instance>"
+
+urlpatterns = [
+    path("studies", search.search_for_studies, name="studies"),
+    path("series", search.search_for_series),
+    path("instances", search.search_for_instances),
+    path(f"{_STUDY}/series", search.search_for_series, name="series"),
+    path(f"{_STUDY}/instances", search.search_for_instances),
+    path(f"{_SERIES}/instances", search.search_for_instances, name="instances"),
+    path(_STUDY, views.retrieve_instances, name="retrieve-study"),
+    path(_SERIES, views.retrieve_instances, name="retrieve-series"),
+    path(_INSTANCE, views.retrieve_instances, name="retrieve-instance"),
+    path(f"{_STUDY}/metadata", views.retrieve_metadata, name="study-metadata"),
+    path(f"{_SERIES}/metadata", views.retrieve_metadata, name="series-metadata"),
+    path(f"{_INSTANCE}/metadata", views.retrieve_metadata, name="instance-metadata"),
+    path(f"{_INSTANCE}/frames/<str:frames>", views.retrieve_frames, name="frames"),
+    path(f"{_INSTANCE}/bulkdata/<str:tag>", views.retrieve_bulk_data, name="bulk-data"),
+    path(f"{_SERIES}/thumbnail", views.retrieve_series_thumbnail, name="series-thumbnail"),
+]

@@ -1,0 +1,155 @@
+"""WADO-RS, Retrieve Transaction (PS3.18 10.4)."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_safe
+
+from studies import retrieve
+from studies.dicom.multipart import new_boundary, write_parts
+from studies.dicomweb.errors import answers_errors
+from studies.dicomweb.media_types import (
+    DICOM_JSON,
+    OCTET_STREAM,
+    Offer,
+    offer_frames,
+    offer_instances,
+    require_json,
+)
+from studies.errors import InvalidQueryError, NotFoundError
+from studies.models import Instance
+
+# Pixels of an instance never change, identity may: a browser keeps only the former unasked.
+_UNCHANGING = "private, max-age=86400, immutable"
+_REVALIDATE = "private, no-cache"
+
+
+@require_safe
+@gzip_page
+@answers_errors
+def retrieve_metadata(
+    request: HttpRequest, study: str, series: str | None = None, instance: str | None = None
+) -> HttpResponseBase:
+    require_json(request)
+    found = list(retrieve.find_instances(request.user, study, series, instance))
+    if not found:
+        raise NotFoundError("There is no such study, series or instance, or not for you.")
+    base = request.build_absolute_uri("/dicom-web")
+    body = ",".join(retrieve.retrieve_metadata(found, base_url=base))
+    response = HttpResponse(f"[{body}]", content_type=DICOM_JSON)
+    return _conditional(request, response, hashlib.sha256(response.content).hexdigest()[:32])
+
+
+@require_safe
+@answers_errors
+def retrieve_instances(
+    request: HttpRequest, study: str, series: str | None = None, instance: str | None = None
+) -> HttpResponseBase:
+    found = list(
+        retrieve.find_instances(request.user, study, series, instance).defer(
+            "stored_object__header_json"
+        )
+    )
+    if not found:
+        raise NotFoundError("There is no such study, series or instance, or not for you.")
+    syntaxes = {row.stored_object.transfer_syntax_uid for row in found}
+    offer = offer_instances(request, syntaxes, alone=instance is not None)
+    parts = ((_dicom_type(row), retrieve.retrieve_instance(row)) for row in found)
+    response = _payload(offer, "application/dicom", parts)
+    if offer.single_part:
+        response.headers["Content-Disposition"] = f'attachment; filename="{instance}.dcm"'
+    response.headers["Cache-Control"] = _REVALIDATE
+    return response
+
+
+def _dicom_type(row: Instance) -> str:
+    return f"application/dicom; transfer-syntax={row.stored_object.transfer_syntax_uid}"
+
+
+@require_safe
+@answers_errors
+def retrieve_frames(
+    request: HttpRequest, study: str, series: str, instance: str, frames: str
+) -> HttpResponseBase:
+    numbers = _frame_numbers(frames)
+    found = retrieve.find_instance(request.user, study, series, instance)
+    syntax = retrieve.web_transfer_syntax(found.stored_object)
+    offer = offer_frames(request, syntax, alone=len(numbers) == 1)
+    content = retrieve.retrieve_frames(found, numbers)
+    part_type = offer.content_type.split(";")[0]
+    response = _payload(offer, part_type, ((offer.content_type, [frame]) for frame in content))
+    response.headers["Cache-Control"] = _UNCHANGING
+    etag = f"{found.stored_object.sha256[:24]}-{hashlib.sha256(frames.encode()).hexdigest()[:8]}"
+    return _conditional(request, response, etag)
+
+
+def _frame_numbers(text: str) -> list[int]:
+    """A list as `1,2,5`, numbers from 1 (PS3.18 10.4.1.1.6)."""
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError as error:
+        raise InvalidQueryError("Frames are a list of numbers such as 1,2,5.") from error
+
+
+@require_safe
+@answers_errors
+def retrieve_bulk_data(
+    request: HttpRequest, study: str, series: str, instance: str, tag: str
+) -> HttpResponseBase:
+    found = retrieve.find_instance(request.user, study, series, instance)
+    if tag == "7FE00010":
+        count = retrieve.number_of_frames(found.stored_object)
+        frames = ",".join(str(number) for number in range(1, count + 1))
+        return retrieve_frames(request, study, series, instance, frames)
+    offer = offer_frames(request, retrieve.web_transfer_syntax(found.stored_object), alone=True)
+    value = retrieve.retrieve_bulk_value(found, tag)
+    response = _payload(
+        Offer(offer.single_part, OCTET_STREAM), OCTET_STREAM, [(OCTET_STREAM, value)]
+    )
+    response.headers["Cache-Control"] = _UNCHANGING
+    return response
+
+
+@require_safe
+@answers_errors
+def retrieve_series_thumbnail(request: HttpRequest, study: str, series: str) -> HttpResponseBase:
+    thumbnail = retrieve.retrieve_thumbnail(request.user, study, series)
+    response = HttpResponse(thumbnail.content, content_type="image/jpeg")
+    return _conditional(request, response, thumbnail.etag)
+
+
+def _payload(
+    offer: Offer, part_type: str, parts: Iterable[tuple[str, Iterable[bytes]]]
+) -> StreamingHttpResponse:
+    """The parts as one body; what fails on the first bytes still fails as an error."""
+    if offer.single_part:
+        pieces = itertools.chain.from_iterable(content for _, content in parts)
+        response = StreamingHttpResponse(_started(pieces), content_type=offer.content_type)
+    else:
+        boundary = new_boundary()
+        response = StreamingHttpResponse(
+            _started(write_parts(boundary, parts), pieces=2),
+            content_type=f'multipart/related; type="{part_type}"; boundary={boundary}',
+        )
+    patch_vary_headers(response, ["Accept"])
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _started(content: Iterable[bytes], *, pieces: int = 1) -> Iterator[bytes]:
+    iterator = iter(content)
+    first = list(itertools.islice(iterator, pieces))
+    return itertools.chain(first, iterator)
+
+
+def _conditional(
+    request: HttpRequest, response: HttpResponseBase, etag: str
+) -> HttpResponseBase:
+    """304 where the client already has it."""
+    response.headers["ETag"] = f'"{etag}"'
+    response.headers.setdefault("Cache-Control", _REVALIDATE)
+    return get_conditional_response(request, etag=f'"{etag}"', response=response) or response  # type: ignore[arg-type]

@@ -1,0 +1,313 @@
+"""The one way out: finds, authorises and streams what was stored, under the index's identity."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from studies import storage
+from studies.access import Viewer, visible_to
+from studies.dicom import pixels
+from studies.dicom.attributes import Level, identity_attributes
+from studies.dicom.frames import join_fragments
+from studies.dicom.json_model import dumps
+from studies.dicom.overlay import (
+    Identity,
+    overlay_head,
+    overlay_header,
+    person_name_columns,
+)
+from studies.dicom.parse import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    NATIVE_TRANSFER_SYNTAXES,
+    inflate,
+    read_meta,
+)
+from studies.errors import NotAvailableError, NotFoundError
+from studies.models import Instance, Series, StoredObject, Study
+
+# --- Finding ---------------------------------------------------------------------------------------
+
+
+def find_study(viewer: Viewer, study_uid: str) -> Study:
+    """Raises NotFoundError if there is none that this person may know of."""
+    return _one(visible_to(viewer, Study.objects.filter(study_instance_uid=study_uid)))
+
+
+def find_series(viewer: Viewer, study_uid: str, series_uid: str) -> Series:
+    """Raises NotFoundError as `find_study`."""
+    series = Series.objects.select_related("study").filter(
+        study__study_instance_uid=study_uid, series_instance_uid=series_uid
+    )
+    return _one(visible_to(viewer, series))
+
+
+def find_instances(
+    viewer: Viewer, study_uid: str, series_uid: str | None = None, sop_uid: str | None = None
+) -> QuerySet[Instance]:
+    """All instances below what is named, in the order of series and instances; maybe none."""
+    names = {
+        "series__study__study_instance_uid": study_uid,
+        "series__series_instance_uid": series_uid,
+        "sop_instance_uid": sop_uid,
+    }
+    instances = Instance.objects.select_related("series__study", "stored_object").filter(
+        **{name: uid for name, uid in names.items() if uid is not None}
+    )
+    return visible_to(viewer, instances).order_by("series_id", "instance_number", "id")
+
+
+def find_instance(viewer: Viewer, study_uid: str, series_uid: str, sop_uid: str) -> Instance:
+    """Raises NotFoundError as `find_study`."""
+    return _one(
+        find_instances(viewer, study_uid, series_uid, sop_uid).defer("stored_object__header_json")
+    )
+
+
+def _one(queryset: "QuerySet[Any]") -> Any:
+    found = queryset.first()
+    if found is None:
+        raise NotFoundError("There is no such study, series or instance, or not for you.")
+    return found
+
+
+# --- Identity --------------------------------------------------------------------------------------
+
+
+def identity_of(instance: Instance) -> Identity:
+    """What the index says of who and what an instance is."""
+    series, study = instance.series, instance.series.study
+    rows = {
+        Level.PATIENT: study, Level.STUDY: study, Level.SERIES: series, Level.INSTANCE: instance,
+    }  # fmt: skip
+    identity: dict[str, Any] = {}
+    for attribute in identity_attributes():
+        row = rows[attribute.level]
+        if attribute.vr == "PN":
+            identity[attribute.keyword] = person_name_columns(row, attribute.column)
+        else:
+            identity[attribute.keyword] = getattr(row, attribute.column)
+    if not series.frame_of_reference_uid:
+        del identity["FrameOfReferenceUID"]
+    return identity
+
+
+# --- Metadata --------------------------------------------------------------------------------------
+
+
+def retrieve_metadata(instances: Iterable[Instance], *, base_url: str) -> Iterator[str]:
+    """The header of each instance as JSON text, bulk data by reference (PS3.18 10.4.1.1.2).
+
+    Args:
+        instances: From `find_instances`.
+        base_url: Of the DICOMweb service, without a slash at its end.
+    """
+    for instance in instances:
+        stored = instance.stored_object
+        header = json.loads(stored.header_json)
+        if instance.is_overlaid:
+            header = overlay_header(header, identity_of(instance))
+        url = instance_url(base_url, instance)
+        header["00081190"] = {"vr": "UR", "Value": [url]}
+        header["00083002"] = {"vr": "UI", "Value": [web_transfer_syntax(stored)]}
+        for tag, bulk in stored.bulk_values.items():
+            header[tag] = {"vr": bulk["vr"], "BulkDataURI": f"{url}/bulkdata/{tag}"}
+        if stored.pixel_data_offset is not None:
+            vr = "OW" if stored.frame_length else "OB"
+            header["7FE00010"] = {"vr": vr, "BulkDataURI": f"{url}/bulkdata/7FE00010"}
+        yield dumps(dict(sorted(header.items())))
+
+
+def instance_url(base_url: str, instance: Instance) -> str:
+    series = instance.series
+    return (
+        f"{base_url}/studies/{series.study.study_instance_uid}"
+        f"/series/{series.series_instance_uid}/instances/{instance.sop_instance_uid}"
+    )
+
+
+def web_transfer_syntax(stored: StoredObject) -> str:
+    """In which the pixels come over the web: what is not compressed comes as explicit little endian.
+
+    Implicit VR and big endian have no place there (PS3.18 8.7.3.5.2).
+    """
+    if stored.transfer_syntax_uid in NATIVE_TRANSFER_SYNTAXES:
+        return EXPLICIT_VR_LITTLE_ENDIAN
+    return stored.transfer_syntax_uid
+
+
+# --- Whole instances ---------------------------------------------------------------------------------
+
+
+def retrieve_instance(instance: Instance) -> Iterator[bytes]:
+    """The Part 10 file: bit for bit as received, or with the index's identity laid over it."""
+    stored = instance.stored_object
+    if not instance.is_overlaid:
+        return storage.stream(stored.object_key, 0, stored.size_bytes)
+    if stored.transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
+        raise NotAvailableError("This deflated object cannot be given another identity yet.")
+    return _overlaid(instance)
+
+
+def _overlaid(instance: Instance) -> Iterator[bytes]:
+    stored = instance.stored_object
+    end_of_head = _pixel_element_start(stored)
+    head = storage.read(stored.object_key, 0, end_of_head)
+    yield overlay_head(head, stored.transfer_syntax_uid, identity_of(instance))
+    yield from storage.stream(stored.object_key, end_of_head, stored.size_bytes)
+
+
+def _pixel_element_start(stored: StoredObject) -> int:
+    if stored.pixel_data_offset is None:
+        return stored.size_bytes
+    implicit = stored.transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN
+    return stored.pixel_data_offset - (8 if implicit else 12)
+
+
+# --- Frames and bulk data ------------------------------------------------------------------------------
+
+
+def number_of_frames(stored: StoredObject) -> int:
+    """Frames that can be read one by one; 0 where there are none."""
+    if stored.frame_starts:
+        return len(stored.frame_starts) - 1
+    if stored.frame_length and stored.pixel_data_length:
+        return stored.pixel_data_length // stored.frame_length
+    return 0
+
+
+def retrieve_frames(instance: Instance, numbers: Iterable[int]) -> Iterator[bytes]:
+    """Frames by number, counted from 1, each by one ranged read, in `web_transfer_syntax`.
+
+    Raises:
+        NotFoundError: If there is no frame of one of these numbers; before the first is read.
+    """
+    stored, wanted = instance.stored_object, list(numbers)
+    available = min(number_of_frames(stored), instance.number_of_frames or 1)
+    if not wanted or not all(1 <= number <= available for number in wanted):
+        raise NotFoundError(f"The instance has {available} frames.")
+    return _frames(instance, wanted)
+
+
+def _frames(instance: Instance, numbers: list[int]) -> Iterator[bytes]:
+    stored = instance.stored_object
+    with _flat(stored) as read:
+        for number in numbers:
+            if stored.frame_starts:
+                yield join_fragments(read(*stored.frame_starts[number - 1 : number + 1]))
+            else:
+                start = (stored.pixel_data_offset or 0) + (number - 1) * stored.frame_length
+                frame = read(start, start + stored.frame_length)
+                yield _little_endian(frame, instance, stored)
+
+
+def _little_endian(frame: bytes, instance: Instance, stored: StoredObject) -> bytes:
+    swapped = stored.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN
+    if swapped and instance.bits_allocated and instance.bits_allocated > 8:  # noqa: PLR2004
+        return pixels.swap_bytes(frame, instance.bits_allocated // 8)
+    return frame
+
+
+def retrieve_bulk_value(instance: Instance, tag: str) -> Iterator[bytes]:
+    """One long binary value.
+
+    Raises:
+        NotFoundError: If the instance has no such value.
+    """
+    bulk = instance.stored_object.bulk_values.get(tag)
+    if bulk is None:
+        raise NotFoundError("The instance has no such bulk data.")
+    return _bulk(instance.stored_object, bulk["offset"], bulk["offset"] + bulk["length"])
+
+
+def _bulk(stored: StoredObject, start: int, end: int) -> Iterator[bytes]:
+    with _flat(stored) as read:
+        for position in range(start, end, storage.CHUNK_BYTES):
+            yield read(position, min(end, position + storage.CHUNK_BYTES))
+
+
+@contextmanager
+def _flat(stored: StoredObject) -> "Iterator[Any]":
+    """A ranged reader over the positions of the index: inflated first where that is needed."""
+    if stored.transfer_syntax_uid != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
+        yield lambda start, end: storage.read(stored.object_key, start, end)
+        return
+    with tempfile.TemporaryFile() as file:
+        _inflate_to(file, stored)
+        yield lambda start, end: _read_file(file, start, end)
+
+
+def _inflate_to(file: IO[bytes], stored: StoredObject) -> None:
+    content = storage.read(stored.object_key, 0, stored.size_bytes)
+    _, start = read_meta(content)
+    inflate(content, start, file, max_bytes=settings.PACS_MAX_INSTANCE_BYTES)
+
+
+def _read_file(file: IO[bytes], start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(end - start)
+
+
+# --- Thumbnails -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small JPEG, and a name of its content that changes when it does."""
+
+    content: bytes
+    etag: str
+
+
+def retrieve_thumbnail(viewer: Viewer, study_uid: str, series_uid: str) -> Thumbnail:
+    """The middle image of a series, made once per stored object and kept in the object store.
+
+    Raises:
+        NotFoundError: As `find_study`, or if the series has no image.
+        NotAvailableError: If this server cannot decode its pixels.
+    """
+    series = find_series(viewer, study_uid, series_uid)
+    images = series.instances.filter(rows__gt=0).select_related("stored_object")
+    middle = max(0, (series.number_of_series_related_instances - 1) // 2)
+    image = images.order_by("instance_number", "id")[middle : middle + 1].first() or images.first()
+    if image is None:
+        raise NotFoundError("The series has no image.")
+    stored = image.stored_object
+    if stored.thumbnail_key is None:
+        _make_thumbnail(image)
+        stored.refresh_from_db(fields=["thumbnail_key"])
+    if not stored.thumbnail_key:
+        raise NotAvailableError("This server cannot decode the image; the viewer can.")
+    size = storage.size(stored.thumbnail_key)
+    return Thumbnail(storage.read(stored.thumbnail_key, 0, size), stored.thumbnail_key[-16:])
+
+
+def _make_thumbnail(image: Instance) -> None:
+    """Keep a thumbnail of the middle frame, or the fact that there can be none."""
+    stored = image.stored_object
+    key = ""
+    if content := _render_middle_frame(image):
+        key = storage.new_key("thumbnails")
+        storage.put_bytes(key, content)
+    unclaimed = StoredObject.objects.filter(pk=stored.pk, thumbnail_key=None)
+    if not unclaimed.update(thumbnail_key=key) and key:
+        storage.delete(key)  # somebody else was faster
+
+
+def _render_middle_frame(image: Instance) -> bytes | None:
+    stored = image.stored_object
+    frames = number_of_frames(stored)
+    if not frames:
+        return None
+    with _flat(stored) as read:
+        head = read(0, _pixel_element_start(stored))
+    frame = next(_frames(image, [(frames + 1) // 2]))
+    return pixels.render_thumbnail(head, frame, stored.transfer_syntax_uid)
