@@ -11,6 +11,7 @@ import hashlib
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -18,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from psycopg import pq
@@ -38,6 +40,7 @@ DEFAULT_PORT = 5432
 # pg_trgm and full text search ask libc what a letter is: with C they drop É.
 LC_CTYPE = "C.UTF-8" if sys.platform == "linux" else "UTF-8"
 WAIT_SECONDS = 120  # crash recovery of a full max_wal_size on a slow disk
+PG_CTL_WAIT = ("--silent", "--wait", "--timeout", str(WAIT_SECONDS))
 SOCKET_PATH_MAX_BYTES = 107 if sys.platform == "linux" else 103  # sockaddr_un, without its NUL
 
 _used_servers: set["EmbeddedServer"] = set()
@@ -180,9 +183,8 @@ class EmbeddedServer:
         self.log_file.touch(mode=0o600)
         with self.log_file.open("ab") as log:
             earlier_bytes = log.tell()
-            options = ["-s", "-w", "-t", str(WAIT_SECONDS), "-o", self._server_options()]
-            arguments = ["start", "-D", str(self.data_directory), *options]
-            started = run_program("pg_ctl", *arguments, uid=self._server_uid(), output=log)
+            options = ["-o", self._server_options()]
+            started = self._run("pg_ctl", "start", *PG_CTL_WAIT, *options, output=log)
         if started.returncode == 0:
             return True
         said = self.log_file.read_bytes()[earlier_bytes:].decode(errors="replace")
@@ -204,10 +206,7 @@ class EmbeddedServer:
 
     def _build_has_lz4(self) -> bool:
         """Ask the program; without lz4 the WAL stays plain, as pglz costs more than it saves."""
-        arguments = ["-D", str(self.data_directory), "-C", "wal_compression"]
-        compression = ["-c", "wal_compression=lz4"]
-        answer = run_program("postgres", *arguments, *compression, uid=self._server_uid())
-        return answer.returncode == 0
+        return self._run("postgres", "-C", "fsync", "-c", "wal_compression=lz4").returncode == 0
 
     def _stop(self, *, force: bool) -> None:
         self._users.release()
@@ -217,15 +216,28 @@ class EmbeddedServer:
         self._shut_down()
 
     def _shut_down(self) -> None:
-        if self.postmaster_pid() is not None:
-            arguments = ["-D", str(self.data_directory), "-s", "-w", "-t", str(WAIT_SECONDS)]
-            stopped = run_program(
-                "pg_ctl", "stop", "-m", "fast", *arguments, uid=self._server_uid()
-            )
-            if stopped.returncode and self.postmaster_pid() is not None:
-                raise EmbeddedServerError(f"pg_ctl stop failed: {stopped.stdout.decode()}")
+        self._await_recovery()
+        # What was committed survives the immediate stop too, by crash recovery.
+        for mode in ("fast", "immediate"):
+            if self.postmaster_pid() is not None:
+                self._run("pg_ctl", "stop", "--mode", mode, *PG_CTL_WAIT)
+        if (pid := self.postmaster_pid()) is not None:
+            raise EmbeddedServerError(f"PostgreSQL (process {pid}) did not stop; {self.log_file}")
         if self.socket_directory != self.data_directory and self.socket_directory.exists():
             shutil.rmtree(self.socket_directory)
+
+    def _await_recovery(self) -> None:
+        """Let a starting server finish: PostgreSQL 18 hangs if a fast stop meets crash recovery."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.postmaster_pid() and not self.is_accepting() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _run(
+        self, name: str, *arguments: str, output: IO[bytes] | int = subprocess.PIPE
+    ) -> subprocess.CompletedProcess[bytes]:
+        owner = self._server_uid()
+        data = self.data_directory
+        return run_program(name, *arguments, data_directory=data, uid=owner, output=output)
 
     # --- files and their owner ---------------------------------------------------------------
 
@@ -263,10 +275,11 @@ class EmbeddedServer:
         _hand_over(new, uid)
         made = run_program(
             "initdb",
-            *("--pgdata", str(new), "--username", "postgres", "--data-checksums"),
+            *("--username", "postgres", "--data-checksums"),
             *("--auth-local", "trust", "--auth-host", "trust" if self.port else "reject"),
             *("--encoding", "UTF8", "--locale", "C", "--lc-ctype", LC_CTYPE),
             *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+            data_directory=new,
             uid=uid,
         )
         if made.returncode:

@@ -13,8 +13,8 @@ from typing import IO, Any
 from pacs_portal.db.errors import EmbeddedServerError
 
 MAJOR_VERSION = "18"
-NOBODY = 65534
-USER_NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+NOBODY = 65534  # has an entry in /etc/passwd everywhere; initdb wants one
+USER_NAMESPACE = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}")
 
 
 def find_programs() -> Path:
@@ -71,7 +71,11 @@ def user_namespaces_work() -> bool:
 
 
 def run_program(
-    name: str, *arguments: str, uid: int, output: IO[bytes] | int = subprocess.PIPE
+    name: str,
+    *arguments: str,
+    data_directory: Path,
+    uid: int,
+    output: IO[bytes] | int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a server program, which refuses root; uid 0 stands for root in a user namespace."""
     command = [str(find_programs() / name), *arguments]
@@ -82,12 +86,14 @@ def run_program(
         switch_user = {"user": uid, "group": NOBODY, "extra_groups": []}
     # PGPORT, PGOPTIONS and the like are meant for the operator's own clients.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+    # Not as an argument: pg_ctl would hand the path to a shell, which reads $ and quotes in it.
+    environment |= {"PGDATA": str(data_directory), "LC_ALL": "C"}
     return subprocess.run(  # noqa: S603  PostgreSQL's programs with arguments of our own
         command,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env=environment | {"LC_ALL": "C"},
+        env=environment,
         cwd="/",
         check=False,
         **switch_user,

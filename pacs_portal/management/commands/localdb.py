@@ -1,5 +1,6 @@
 """Start, stop and inspect the embedded database by hand."""
 
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,11 @@ class Command(BaseCommand):
         self.stdout.write(f"Connect: {server.conninfo('postgres')}")
 
     def _reset(self, server: EmbeddedServer, *, noinput: bool) -> None:
-        question = f"Delete all data in {server.data_directory}? Type yes: "
-        if not noinput and input(question).strip() != "yes":
-            raise CommandError("Nothing was deleted.")
+        if not noinput:
+            self.stdout.write(f"Delete all data in {server.data_directory}? Type yes: ", ending="")
+            self.stdout.flush()
+            if sys.stdin.readline().strip() != "yes":
+                raise CommandError("Nothing was deleted.")
         server.delete()
         self.stdout.write("Deleted; the next connection makes an empty database.")
 
