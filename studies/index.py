@@ -5,11 +5,12 @@ Everything here runs inside one short transaction of the caller. Rows are taken 
 deadlock; the study's row lock guards its aggregates.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from django.db.models import F, Value
-from django.db.models.functions import Now
+from django.db.models import Count, Exists, F, OuterRef, Sum, Value
+from django.db.models.functions import Coalesce, Now
 
 from studies.dicom import json_model
 from studies.dicom.attributes import Level
@@ -153,3 +154,28 @@ def name_fields(column: str, name: PersonName) -> dict[str, str]:
     }
 
 
+def remove_empty() -> None:
+    """Remove series without instances, studies without series, patients without studies."""
+    Series.objects.filter(~Exists(Instance.objects.filter(series=OuterRef("pk")))).delete()
+    Study.objects.filter(~Exists(Series.objects.filter(study=OuterRef("pk")))).delete()
+    Patient.objects.filter(~Exists(Study.objects.filter(patient_record=OuterRef("pk")))).delete()
+
+
+def recount(studies: Iterable[int]) -> None:
+    """Set the aggregates of these studies, and of their series, from their instances."""
+    for study in Study.objects.select_for_update().filter(pk__in=list(studies)):
+        for series in study.series.all():
+            totals = series.instances.aggregate(
+                number=Count("pk"), size=Coalesce(Sum("stored_object__size_bytes"), 0)
+            )
+            series.number_of_series_related_instances = totals["number"]
+            series.size_bytes = totals["size"]
+            series.save(update_fields=["number_of_series_related_instances", "size_bytes"])
+        rows = list(study.series.all())
+        study.number_of_study_related_series = len(rows)
+        study.number_of_study_related_instances = sum(
+            row.number_of_series_related_instances for row in rows
+        )
+        study.size_bytes = sum(row.size_bytes for row in rows)
+        study.modalities_in_study = sorted({row.modality for row in rows if row.modality})
+        study.save()

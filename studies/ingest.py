@@ -176,9 +176,7 @@ def _compare_with_known(parsed: ParsedInstance, received: _Received) -> StoreRes
     return None
 
 
-def _difference(
-    parsed: ParsedInstance, received: _Received
-) -> InstanceConflict.Reason | None:
+def _difference(parsed: ParsedInstance, received: _Received) -> InstanceConflict.Reason | None:
     """How a known instance contradicts the new object; None if it is the same object."""
     held = Instance.objects.select_related("stored_object", "series__study").get(
         sop_instance_uid=parsed.sop_instance_uid

@@ -74,7 +74,7 @@ def _midnight(day: datetime.date) -> datetime.datetime:
     return datetime.datetime.combine(day, datetime.time(), datetime.UTC)
 
 
-# --- Pages of a list, as fast at any depth --------------------------------------------------------
+# --- Pages of a list, as fast at any depth -------------------------------------------------------
 
 SORT_COLUMNS = {
     "date": "study_moment",
@@ -146,10 +146,10 @@ def count(queryset: QuerySet[Study]) -> int:
 
 def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
     others = Study.objects.filter(patient_record_id=study.patient_record_id).exclude(pk=study.pk)
-    return visible_to(viewer, others).newest_first()  # type: ignore[attr-defined]
+    return visible_to(viewer, others).order_by("-study_moment", "-id")
 
 
-# --- QIDO-RS: attribute matching (PS3.4 C.2.2.2) ---------------------------------------------------
+# --- QIDO-RS: attribute matching (PS3.4 C.2.2.2) -------------------------------------------------
 
 _PATHS = {
     Level.STUDY: {Level.PATIENT: "", Level.STUDY: ""},
@@ -240,9 +240,7 @@ def _fold_piece(piece: str) -> str:
     return f"{before}{core}{after}" if core else (" " if piece else "")
 
 
-def _match_range(
-    path: str, value: str, attribute: Attribute, convert: Callable[[str], Any]
-) -> Q:
+def _match_range(path: str, value: str, attribute: Attribute, convert: Callable[[str], Any]) -> Q:
     """`a`, `a-b`, `a-` or `-b`, ends included (PS3.4 C.2.2.2.5)."""
     first, dash, last = value.partition("-")
     ends = [convert(end) if end else None for end in (first, last or (first if not dash else ""))]

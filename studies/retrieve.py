@@ -5,10 +5,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from studies import storage
 from studies.access import Viewer, visible_to
@@ -34,7 +34,9 @@ from studies.dicom.parse import (
 from studies.errors import NotAvailableError, NotFoundError
 from studies.models import Instance, Series, StoredObject, Study
 
-# --- Finding ---------------------------------------------------------------------------------------
+M = TypeVar("M", bound=Model)
+
+# --- Finding -------------------------------------------------------------------------------------
 
 
 def find_study(viewer: Viewer, study_uid: str) -> Study:
@@ -72,14 +74,14 @@ def find_instance(viewer: Viewer, study_uid: str, series_uid: str, sop_uid: str)
     )
 
 
-def _one(queryset: "QuerySet[Any]") -> Any:
-    found = queryset.first()
+def _one(queryset: "QuerySet[M, Any]") -> M:
+    found: M | None = queryset.first()
     if found is None:
         raise NotFoundError("There is no such study, series or instance, or not for you.")
     return found
 
 
-# --- Identity --------------------------------------------------------------------------------------
+# --- Identity ------------------------------------------------------------------------------------
 
 
 def identity_of(instance: Instance) -> Identity:
@@ -100,7 +102,7 @@ def identity_of(instance: Instance) -> Identity:
     return identity
 
 
-# --- Metadata --------------------------------------------------------------------------------------
+# --- Metadata ------------------------------------------------------------------------------------
 
 
 def retrieve_metadata(instances: Iterable[Instance], *, base_url: str) -> Iterator[str]:
@@ -135,7 +137,7 @@ def instance_url(base_url: str, instance: Instance) -> str:
 
 
 def web_transfer_syntax(stored: StoredObject) -> str:
-    """In which the pixels come over the web: what is not compressed comes as explicit little endian.
+    """In which the pixels come over the web; uncompressed ones in explicit little endian.
 
     Implicit VR and big endian have no place there (PS3.18 8.7.3.5.2).
     """
@@ -144,7 +146,7 @@ def web_transfer_syntax(stored: StoredObject) -> str:
     return stored.transfer_syntax_uid
 
 
-# --- Whole instances ---------------------------------------------------------------------------------
+# --- Whole instances -----------------------------------------------------------------------------
 
 
 def retrieve_instance(instance: Instance) -> Iterator[bytes]:
@@ -172,7 +174,7 @@ def _pixel_element_start(stored: StoredObject) -> int:
     return stored.pixel_data_offset - (8 if implicit else 12)
 
 
-# --- Frames and bulk data ------------------------------------------------------------------------------
+# --- Frames and bulk data ------------------------------------------------------------------------
 
 
 def number_of_frames(stored: StoredObject) -> int:
@@ -256,7 +258,7 @@ def _read_file(file: IO[bytes], start: int, end: int) -> bytes:
     return file.read(end - start)
 
 
-# --- Thumbnails -----------------------------------------------------------------------------------------
+# --- Thumbnails ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,14 @@
 from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
+
+import studies.uids  # noqa: F401 - registers <uid:…>
+from studies.api import views
 
 app_name = "api"
 
-urlpatterns: list = []
+urlpatterns = [
+    path("studies/", views.StudyListView.as_view(), name="studies"),
+    path("studies/search/", views.StudySearchView.as_view(), name="study-search"),
+    path("studies/<uid:study>/", views.StudyDetailView.as_view(), name="study"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+]

@@ -72,8 +72,8 @@ ATTRIBUTES = (
     Attribute("SeriesNumber", "00200011", "IS", _E, "series_number"),
     Attribute("FrameOfReferenceUID", "00200052", "UI", _E, "frame_of_reference_uid", matches=False),
     Attribute(
-        "NumberOfSeriesRelatedInstances", "00201209", "IS", _E, "number_of_series_related_instances",
-        derived=True, matches=False,
+        "NumberOfSeriesRelatedInstances", "00201209", "IS", _E,
+        "number_of_series_related_instances", derived=True, matches=False,
     ),
     Attribute(
         "PerformedProcedureStepStartDate", "00400244", "DA", _E,
@@ -116,4 +116,4 @@ def is_uid(text: str) -> bool:
 
     A leading zero in a component, which the standard forbids and old devices write, is accepted.
     """
-    return len(text) <= 64 and all(c.isascii() and c.isdigit() for c in text.split("."))  # noqa: PLR2004 - PS3.5 9.1
+    return len(text) <= 64 and all(c.isascii() and c.isdigit() for c in text.split("."))

@@ -16,7 +16,21 @@ from studies.errors import InvalidInstanceError
 UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA = 0x7FE00010
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_LONG_VRS = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+_LONG_VRS = {
+    b"OB",
+    b"OD",
+    b"OF",
+    b"OL",
+    b"OV",
+    b"OW",
+    b"SQ",
+    b"SV",
+    b"UC",
+    b"UN",
+    b"UR",
+    b"UT",
+    b"UV",
+}
 _SHORT_VRS = {
     b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN",
     b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
@@ -93,7 +107,7 @@ class Walker:
 
     def _top_level_element(self) -> Element:
         start = self._position
-        tag, vr, length = self._read_header(self._encoding.implicit_vr)
+        tag, vr, length = self._read_header(implicit_vr=self._encoding.implicit_vr)
         if tag >> 16 == 0xFFFE:
             raise InvalidInstanceError("a delimiter stands outside of any sequence")
         value = self._position
@@ -105,7 +119,7 @@ class Walker:
             self._skip_value(length, self._end)
         return Element(tag, vr.decode(), start, value, self._position, length == UNDEFINED_LENGTH)
 
-    def _read_header(self, implicit_vr: bool) -> tuple[int, bytes, int]:  # noqa: FBT001
+    def _read_header(self, *, implicit_vr: bool) -> tuple[int, bytes, int]:
         position = self._position
         if position + 8 > self._end:
             raise InvalidInstanceError("the file ends in the middle of a data element")
@@ -154,7 +168,7 @@ class Walker:
         return self._stack[-1].implicit_vr if self._stack else self._encoding.implicit_vr
 
     def _step_in_sequence(self, top: _Open) -> None:
-        tag, _, length = self._read_header(top.implicit_vr)
+        tag, _, length = self._read_header(implicit_vr=top.implicit_vr)
         if tag == _ITEM:
             self._open(is_sequence=False, length=length, implicit_vr=top.implicit_vr)
         elif tag == _SEQUENCE_END and top.end is None:
@@ -163,7 +177,7 @@ class Walker:
             raise InvalidInstanceError("a sequence holds something that is not an item")
 
     def _step_in_item(self, top: _Open) -> None:
-        tag, vr, length = self._read_header(top.implicit_vr)
+        tag, vr, length = self._read_header(implicit_vr=top.implicit_vr)
         if tag == _ITEM_END and top.end is None:
             self._stack.pop()
         elif tag >> 16 == 0xFFFE:
@@ -187,11 +201,13 @@ class Walker:
     def _skip_fragments(self) -> None:
         """Walk over encapsulated pixel data (PS3.5 A.4) to behind its delimiter."""
         while True:
-            tag, _, length = self._read_header(True)
+            tag, _, length = self._read_header(implicit_vr=True)
             if tag == _SEQUENCE_END:
                 return
             if tag != _ITEM:
-                raise InvalidInstanceError("encapsulated pixel data holds something else than items")
+                raise InvalidInstanceError(
+                    "encapsulated pixel data holds something else than items"
+                )
             self._skip_value(length, self._end)
 
 

@@ -50,14 +50,16 @@ def index_native(element: Element, pixels: PixelDescription) -> FrameIndex:
     """Raises InvalidInstanceError if the value is shorter than the frames that it should hold."""
     bits = pixels.frame_bits
     if bits * pixels.number_of_frames > element.length * 8:
-        raise InvalidInstanceError("the pixel data is shorter than its rows, columns and frames say")
+        raise InvalidInstanceError(
+            "the pixel data is shorter than its rows, columns and frames say"
+        )
     # Frames of single bits may share a byte (PS3.5 8.1.1); then there is no range for one of them.
     alone = pixels.number_of_frames == 1 or bits % 8 == 0
     return FrameIndex(element.value, element.length, (bits + 7) // 8 if alone else 0)
 
 
 def index_encapsulated(data: Buffer, element: Element, number_of_frames: int) -> FrameIndex:
-    """Find frames by the one-to-one rule, the offset tables or the codestreams' start (PS3.5 A.4)."""
+    """Find frames one to one, by the offset table or by their codestreams' starts (PS3.5 A.4)."""
     if number_of_frames > _MAX_FRAMES:
         raise InvalidInstanceError(f"more than {_MAX_FRAMES} frames")
     items = _items(data, element)
@@ -68,9 +70,7 @@ def index_encapsulated(data: Buffer, element: Element, number_of_frames: int) ->
         raise InvalidInstanceError("encapsulated pixel data has no fragments")
     starts = _frame_starts(data, table, fragments, number_of_frames)
     end = fragments[-1][0] + 8 + fragments[-1][1]
-    return FrameIndex(
-        element.value, element.length, frame_starts=(*starts, end) if starts else ()
-    )
+    return FrameIndex(element.value, element.length, frame_starts=(*starts, end) if starts else ())
 
 
 def _items(data: Buffer, element: Element) -> list[tuple[int, int]]:
@@ -97,7 +97,9 @@ def _frame_starts(
     if len(listed) == frames and set(listed) <= set(starts):
         return listed
     # A codestream begins with SOI (JPEG, JPEG-LS) or SOC (JPEG 2000): PS3.5 A.4.1 to A.4.4.
-    begins = [s for s, length in fragments if bytes(data[s + 8 : s + 10]) in (b"\xff\xd8", b"\xff\x4f")]
+    begins = [
+        s for s, length in fragments if bytes(data[s + 8 : s + 10]) in (b"\xff\xd8", b"\xff\x4f")
+    ]
     return begins if len(begins) == frames else []
 
 

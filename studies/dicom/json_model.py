@@ -55,7 +55,9 @@ def value_to_json(vr: str, value: Any) -> dict[str, Any]:
     """One attribute: `{"vr": …, "Value": […]}`; an empty one has only its VR (F.2.5)."""
     vr = vr[:2] if " or " not in vr else "OW"
     if vr == "SQ":
-        return {"vr": vr, "Value": [dataset_to_json(item) for item in value]} if value else {"vr": vr}
+        return (
+            {"vr": vr, "Value": [dataset_to_json(item) for item in value]} if value else {"vr": vr}
+        )
     if vr in _BINARY:
         return _binary_to_json(vr, value)
     values = list(value) if isinstance(value, MultiValue | list | tuple) else [value]

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 # Letters that Unicode does not decompose into a base letter and a mark.
 _UNDECOMPOSED = str.maketrans(
-    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+    {
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "ł": "l",
+        "ħ": "h",
+        "\u0131": "i",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+    }
 )
 _SEPARATORS = re.compile(r"[\s^=,]+")
 
@@ -44,7 +54,7 @@ class PersonName:
 
 
 def fold(text: str) -> str:
-    """Words without case, accents and DICOM separators, one space between: what a search compares."""
+    """Words without case, accents and separators, one space between: what a search compares."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(c for c in decomposed if not unicodedata.combining(c))
     recomposed = unicodedata.normalize("NFC", bare.translate(_UNDECOMPOSED))
@@ -52,7 +62,7 @@ def fold(text: str) -> str:
 
 
 def readable(name: str) -> str:
-    """`Family^Given^Middle^Prefix^Suffix` as people write it: prefix given middle family, suffix."""
+    """A name as people write it: prefix, given, middle, family, and the suffix after a comma."""
     family, given, middle, prefix, suffix = ([*name.split("^"), "", "", "", ""])[:5]
     text = " ".join(part.strip() for part in (prefix, given, middle, family) if part.strip())
     return f"{text}, {suffix.strip()}" if suffix.strip() else text

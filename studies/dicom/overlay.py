@@ -73,7 +73,7 @@ def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> b
         meta.MediaStorageSOPInstanceUID = identity["SOPInstanceUID"]
     output = DicomBytesIO()
     output.write(head[:132])
-    write_file_meta_info(output, meta)  # type: ignore[arg-type]
+    write_file_meta_info(output, meta)
     output.is_implicit_VR = encoding.implicit_vr
     output.is_little_endian = encoding.little_endian
     write_dataset(output, dataset)
@@ -90,5 +90,7 @@ def _to_utf_8(dataset: Dataset) -> None:
 def person_name_columns(row: Any, column: str) -> PersonName:
     """The three groups of a name from the columns of a row."""
     return PersonName(
-        getattr(row, column), getattr(row, f"{column}_ideographic"), getattr(row, f"{column}_phonetic")
+        getattr(row, column),
+        getattr(row, f"{column}_ideographic"),
+        getattr(row, f"{column}_phonetic"),
     )

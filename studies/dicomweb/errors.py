@@ -15,12 +15,13 @@ from studies.errors import (
 )
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 _STATUS = {InvalidQueryError: 400, NotFoundError: 404, NotAvailableError: 406, StorageError: 503}
 
 
-def answers_errors(view: View[P]) -> View[P]:
+def answers_errors(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Turn an ArchiveError of the view into its status and one sentence."""
 
     @functools.wraps(view)
@@ -30,4 +31,4 @@ def answers_errors(view: View[P]) -> View[P]:
         except ArchiveError as error:
             return JsonResponse({"error": str(error)}, status=_STATUS.get(type(error), 500))
 
-    return answer
+    return answer  # type: ignore[return-value]

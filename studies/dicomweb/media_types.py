@@ -56,7 +56,7 @@ class MediaRange:
             return 0.0
 
     def accepts(self, media_type: str) -> bool:
-        return self.type in ("*/*", media_type, f"{media_type.split('/')[0]}/*")
+        return self.type in ("*/*", media_type, f"{media_type.split('/', maxsplit=1)[0]}/*")
 
 
 def accepted(request: HttpRequest) -> list[MediaRange]:

@@ -12,7 +12,7 @@ from studies.dicom.overlay import attribute_to_json, person_name_columns
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM_JSON, require_json
 from studies.errors import InvalidQueryError
-from studies.models import Instance, Series, Study
+from studies.models import Instance, Series
 
 _NOT_KEYS = {"accept", "includefield", "limit", "offset"}
 _UNSUPPORTED_OPTIONS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
@@ -40,7 +40,11 @@ def search_for_instances(request: HttpRequest, study: str = "", series: str = ""
 
 def _search(request: HttpRequest, level: Level, parents: dict[str, str]) -> HttpResponse:
     require_json(request)
-    keys = {k: v for k, v in request.GET.items() if k not in (*_NOT_KEYS, *_UNSUPPORTED_OPTIONS)}
+    keys = {
+        name: str(value)
+        for name, value in request.GET.items()
+        if name not in (*_NOT_KEYS, *_UNSUPPORTED_OPTIONS)
+    }
     limit = min(_number(request, "limit", query.MAX_RESULTS), query.MAX_RESULTS)
     offset = _number(request, "offset", 0)
     rows = query.search(request.user, level, keys | {k: v for k, v in parents.items() if v})
@@ -78,17 +82,17 @@ def _warn(request: HttpRequest, response: HttpResponse, remaining: int) -> None:
         response.headers["Warning"] = ", ".join(warnings)
 
 
-def row_to_json(row: Study | Series | Instance, base_url: str) -> dict[str, Any]:
-    """A row with what the rows above it say, in ascending order of tags."""
+def row_to_json(row: Any, base_url: str) -> dict[str, Any]:
+    """A study, series or instance with what the rows above it say, in ascending order of tags."""
     series = row.series if isinstance(row, Instance) else row
     study = series.study if isinstance(series, Series) else series
     holders = {Level.PATIENT: study, Level.STUDY: study}
     url = f"{base_url}/studies/{study.study_instance_uid}"
     if isinstance(series, Series):
-        holders[Level.SERIES] = series  # type: ignore[assignment]
+        holders[Level.SERIES] = series
         url += f"/series/{series.series_instance_uid}"
     if isinstance(row, Instance):
-        holders[Level.INSTANCE] = row  # type: ignore[assignment]
+        holders[Level.INSTANCE] = row
         url += f"/instances/{row.sop_instance_uid}"
     model = {
         attribute.tag: attribute_to_json(attribute.keyword, _column(holder, attribute))

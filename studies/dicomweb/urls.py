@@ -1,21 +1,9 @@
 """DICOMweb resources (PS3.18 10.1); what is not here yet is not offered."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
+import studies.uids  # noqa: F401 - registers <uid:…>
 from studies.dicomweb import search, views
-
-
-class UidConverter:
-    regex = r"[0-9.]{1,64}"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
-
-register_converter(UidConverter, "uid")
 
 app_name = "dicomweb"
 

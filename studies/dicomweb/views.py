@@ -146,9 +146,7 @@ def _started(content: Iterable[bytes], *, pieces: int = 1) -> Iterator[bytes]:
     return itertools.chain(first, iterator)
 
 
-def _conditional(
-    request: HttpRequest, response: HttpResponseBase, etag: str
-) -> HttpResponseBase:
+def _conditional(request: HttpRequest, response: HttpResponseBase, etag: str) -> HttpResponseBase:
     """304 where the client already has it."""
     response.headers["ETag"] = f'"{etag}"'
     response.headers.setdefault("Cache-Control", _REVALIDATE)

@@ -32,14 +32,17 @@ class Instance(models.Model):
                 name="sop_instance_uid_is_a_uid",
             ),
             models.CheckConstraint(
-                condition=models.Q(number_of_frames__gte=0) & models.Q(rows__gte=0)
+                condition=models.Q(number_of_frames__gte=0)
+                & models.Q(rows__gte=0)
                 & models.Q(columns__gte=0),
                 name="instance_counts_are_not_negative",
             ),
         ]
         indexes = [
             # Serves the foreign key and the order in which a series is shown.
-            models.Index(fields=["series", "instance_number", "id"], name="instance_in_series_order"),
+            models.Index(
+                fields=["series", "instance_number", "id"], name="instance_in_series_order"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -92,7 +92,7 @@ class QuarantinedInput(ReceivedObject):
     """Input that is no instance this archive can hold, with the reason; nothing is thrown away."""
 
     # Input beyond the size limit is described, not kept: then there is no object.
-    object_key = models.CharField(max_length=200, unique=True, null=True, blank=True)  # noqa: DJ001
+    object_key = models.CharField(max_length=200, unique=True, null=True, blank=True)  # type: ignore[assignment]
     reason = models.CharField(max_length=500)
 
     class Meta:

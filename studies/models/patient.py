@@ -1,8 +1,8 @@
 """Patient (PS3.3 C.7.1): who the images are of."""
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models.functions import Upper
-from django.contrib.postgres.indexes import GinIndex, OpClass
 
 from studies.dicom.names import PersonName, readable
 

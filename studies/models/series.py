@@ -13,9 +13,7 @@ class Series(models.Model):
     series_description = models.CharField(max_length=256, blank=True)
     body_part_examined = models.CharField(max_length=256, blank=True)
     institution_name = models.CharField(max_length=256, blank=True)
-    frame_of_reference_uid = models.CharField(
-        "Frame of Reference UID", max_length=256, blank=True
-    )
+    frame_of_reference_uid = models.CharField("Frame of Reference UID", max_length=256, blank=True)
     performed_procedure_step_start_date = models.DateField(null=True, blank=True)
     performed_procedure_step_start_time = models.TimeField(null=True, blank=True)
     number_of_series_related_instances = models.IntegerField(default=0)

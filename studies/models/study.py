@@ -94,7 +94,9 @@ class Study(models.Model):
             models.Index(fields=["patient_id", "id"], name="study_in_order_of_patient_id"),
             models.Index(fields=["accession_number", "id"], name="study_in_order_of_accession"),
             models.Index(fields=["study_description", "id"], name="study_in_order_of_description"),
-            models.Index(OpClass(Upper("patient_id"), "text_pattern_ops"), name="study_by_patient_id"),
+            models.Index(
+                OpClass(Upper("patient_id"), "text_pattern_ops"), name="study_by_patient_id"
+            ),
             models.Index(
                 OpClass(Upper("accession_number"), "text_pattern_ops"), name="study_by_accession"
             ),

@@ -1,5 +1,12 @@
 from django.urls import path
 
+import studies.uids  # noqa: F401 - registers <uid:…>
+from studies.portal import views
+
 app_name = "studies"
 
-urlpatterns: list = []
+urlpatterns = [
+    path("", views.study_list, name="list"),
+    path("studies/<uid:study>/", views.study_detail, name="detail"),
+    path("studies/<uid:study>/view/", views.viewer, name="view"),
+]

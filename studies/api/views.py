@@ -1,0 +1,96 @@
+"""The study list and a study for scripts and for the portal's own pages."""
+
+from typing import Any
+
+from django.http import Http404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from studies import query, retrieve
+from studies.api.serializers import (
+    StudyDetailSerializer,
+    StudyPageSerializer,
+    StudySearchSerializer,
+)
+from studies.errors import NotFoundError
+from studies.filters import PATIENT_FIELDS, StudyFilter
+
+_PAGE_SIZE = 50
+
+
+class StudyListView(APIView):
+    """Studies, newest first unless sorted otherwise."""
+
+    @extend_schema(
+        operation_id="studies_list",
+        responses=StudyPageSerializer,
+        parameters=[
+            OpenApiParameter("study_description"),
+            OpenApiParameter("modality", many=True),
+            OpenApiParameter("date_from"),
+            OpenApiParameter("date_to"),
+            OpenApiParameter(
+                "sort", description="date, name, mrn, accession, description; - first"
+            ),
+            OpenApiParameter("size", type=int),
+            OpenApiParameter("after", type=int),
+            OpenApiParameter("before", type=int),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        if named := set(PATIENT_FIELDS) & set(request.query_params):
+            raise ValidationError(
+                {
+                    name: ["Patient data does not belong in an address: POST to search/."]
+                    for name in named
+                }
+            )
+        data = request.query_params.dict() | {"modality": request.query_params.getlist("modality")}
+        return _answer(request, {name: value for name, value in data.items() if value})
+
+
+class StudySearchView(APIView):
+    """The same list, with filters that name a patient."""
+
+    @extend_schema(request=StudySearchSerializer, responses=StudyPageSerializer)
+    def post(self, request: Request) -> Response:
+        return _answer(request, request.data)
+
+
+class StudyDetailView(APIView):
+    """One study with its series."""
+
+    @extend_schema(responses=StudyDetailSerializer)
+    def get(self, request: Request, study: str) -> Response:
+        try:
+            found = retrieve.find_study(request.user, study)
+        except NotFoundError as error:
+            raise Http404 from error
+        return Response(StudyDetailSerializer(found).data)
+
+
+def _answer(request: Request, data: Any) -> Response:
+    search = StudySearchSerializer(data=data)
+    search.is_valid(raise_exception=True)
+    wish = dict(search.validated_data)
+    sort = wish.pop("sort", query.DEFAULT_SORT)
+    if sort.lstrip("-") not in query.SORT_COLUMNS:
+        raise ValidationError({"sort": [f"One of {', '.join(query.SORT_COLUMNS)}."]})
+    size = wish.pop("size", _PAGE_SIZE)
+    cursor = query.Cursor(after=wish.pop("after", None), before=wish.pop("before", None))
+    filters = StudyFilter(wish, queryset=query.studies(request.user))
+    if not filters.is_valid():
+        raise ValidationError(filters.errors)
+    page = query.page_of(filters.qs, sort=sort, size=size, cursor=cursor)
+    total = query.count(filters.qs)
+    answer = {
+        "count": min(total, query.COUNT_LIMIT),
+        "count_is_lower_bound": total > query.COUNT_LIMIT,
+        "next": page.studies[-1].pk if page.has_next else None,
+        "previous": page.studies[0].pk if page.has_previous and page.studies else None,
+        "results": page.studies,
+    }
+    return Response(StudyPageSerializer(answer).data)

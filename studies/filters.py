@@ -1,0 +1,65 @@
+"""The filters of the study list, the same for page and API."""
+
+import django_filters
+from django import forms
+from django.db.models import QuerySet
+
+from studies import query
+from studies.models import Study
+
+MODALITIES = [
+    ("CT", "CT"), ("MR", "MR"), ("US", "US"), ("DX", "DX"), ("CR", "CR"), ("MG", "MG"),
+    ("NM", "NM"), ("PT", "PT"), ("XA", "XA"), ("RF", "RF"), ("OT", "Other"), ("SR", "SR"),
+]  # fmt: skip
+
+# What identifies a patient must not stand in an address, a bookmark or a log.
+PATIENT_FIELDS = ("patient_id", "accession_number", "patient_name")
+
+
+class StudyFilter(django_filters.FilterSet):
+    patient_id = django_filters.CharFilter(
+        label="MRN", max_length=64, method="by_patient_id", help_text="Its beginning is enough."
+    )
+    accession_number = django_filters.CharFilter(
+        label="Accession number", max_length=64, method="by_accession_number"
+    )
+    patient_name = django_filters.CharFilter(
+        label="Patient name", max_length=200, method="by_patient_name"
+    )
+    study_description = django_filters.CharFilter(
+        label="Description", max_length=200, method="by_description"
+    )
+    modality = django_filters.MultipleChoiceFilter(
+        label="Modality", choices=MODALITIES, method="by_modality"
+    )
+    date_from = django_filters.DateFilter(
+        label="From", method="by_date_from", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    date_to = django_filters.DateFilter(
+        label="To", method="by_date_to", widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    class Meta:
+        model = Study
+        fields: list[str] = []
+
+    def by_patient_id(self, queryset: QuerySet[Study], _: str, value: str) -> QuerySet[Study]:
+        return query.with_patient_id(queryset, value)
+
+    def by_accession_number(self, queryset: QuerySet[Study], _: str, value: str) -> QuerySet[Study]:
+        return query.with_accession_number(queryset, value)
+
+    def by_patient_name(self, queryset: QuerySet[Study], _: str, value: str) -> QuerySet[Study]:
+        return query.with_patient_name(queryset, value)
+
+    def by_description(self, queryset: QuerySet[Study], _: str, value: str) -> QuerySet[Study]:
+        return query.with_description(queryset, value)
+
+    def by_modality(self, queryset: QuerySet[Study], _: str, value: list[str]) -> QuerySet[Study]:
+        return query.with_modalities(queryset, value) if value else queryset
+
+    def by_date_from(self, queryset: QuerySet[Study], _: str, value: "object") -> QuerySet[Study]:
+        return query.since(queryset, value)  # type: ignore[arg-type]
+
+    def by_date_to(self, queryset: QuerySet[Study], _: str, value: "object") -> QuerySet[Study]:
+        return query.until(queryset, value)  # type: ignore[arg-type]

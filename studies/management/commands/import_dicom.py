@@ -1,0 +1,68 @@
+import json
+import zipfile
+import zlib
+from argparse import ArgumentParser
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from studies.errors import InvalidInstanceError, StorageError
+from studies.importing import Candidate, candidates
+from studies.ingest import Outcome, Provenance, store_instance
+from studies.management.progress import progress_bar
+from studies.models import Source
+
+REJECTED = "rejected"
+LABELS = {
+    Outcome.STORED: "accepted",
+    Outcome.ALREADY_STORED: "already there",
+    Outcome.CONFLICT: "conflicting",
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Take in DICOM files, folders and ZIP archives. What is refused goes to quarantine "
+        "with its reason. Example: manage.py import_dicom /media/cd study.zip"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+        parser.add_argument("--json", action="store_true", help="Summary as JSON.")
+
+    def handle(self, **options: Any) -> None:
+        totals: Counter[str] = Counter(dict.fromkeys([*LABELS.values(), REJECTED], 0))
+        try:
+            found = list(candidates(options["paths"]))
+        except FileNotFoundError as error:
+            raise CommandError(f"There is nothing at {error}.") from error
+        except InvalidInstanceError as error:
+            raise CommandError(str(error)) from error
+        with progress_bar(len(found), "files") as bar:
+            for candidate in found:
+                totals[self._take_in(candidate)] += 1
+                bar.update(1)
+        if options["json"]:
+            self.stdout.write(json.dumps(totals))
+        else:
+            self.stdout.write(", ".join(f"{number} {label}" for label, number in totals.items()))
+
+    def _take_in(self, candidate: Candidate) -> str:
+        """Store one file; what is not simply accepted is told in a line."""
+        provenance = Provenance(Source.IMPORT, candidate.label)
+        try:
+            with candidate.open() as stream:
+                result = store_instance(stream, provenance=provenance)
+        except (InvalidInstanceError, zipfile.BadZipFile, zlib.error, OSError) as error:
+            reason = str(error) if isinstance(error, InvalidInstanceError) else type(error).__name__
+            self.stderr.write(f"{REJECTED}: {candidate.label}: {reason}")
+            return REJECTED
+        except StorageError as error:
+            raise CommandError(
+                f"{error}; {candidate.label} and what follows was not read"
+            ) from error
+        if result.outcome is Outcome.CONFLICT:
+            self.stderr.write(f"conflicting: {candidate.label}: {result.detail}")
+        return LABELS[result.outcome]

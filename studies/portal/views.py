@@ -1,0 +1,136 @@
+"""The pages: study list, study, viewer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from studies import query, retrieve
+from studies.errors import NotFoundError
+from studies.filters import PATIENT_FIELDS, StudyFilter
+from studies.models import Study
+from studies.portal import searches
+
+PAGE_SIZES = (25, 50, 100)
+COLUMNS = (
+    ("Date", "date"), ("Patient", "name"), ("MRN", "mrn"), ("Accession", "accession"),
+    ("Modality", None), ("Description", "description"), ("Referring", None), ("Site", None),
+    ("Series", None), ("Images", None),
+)  # fmt: skip
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def study_list(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST" or any(name in request.GET for name in PATIENT_FIELDS):
+        said = request.POST if request.method == "POST" else request.GET
+        return redirect(f"{request.path}?{searches.remember(request, said)}")
+    data = searches.recall(request)
+    if data is None:
+        messages.warning(request, "That search was of another session. Please search again.")
+        return redirect(request.path)
+    filters = StudyFilter(data, queryset=query.studies(request.user))
+    context = {
+        "filters": filters,
+        "form": filters.form,
+        "page_sizes": PAGE_SIZES,
+        "kept_fields": ("q", "sort", "study_description", "modality", "date_from", "date_to"),
+    }
+    if filters.is_valid():
+        context |= _page(data, filters.qs)
+    context["filtered"] = bool(set(data) & set(filters.filters))
+    context["may_see_studies"] = request.user.has_perm("studies.view_study")
+    return render(request, "studies/study_list.html", context)
+
+
+def _page(data: QueryDict, studies: Any) -> dict[str, Any]:
+    """What the table and its pager show."""
+    sort = data.get("sort", "")
+    if sort.lstrip("-") not in query.SORT_COLUMNS:
+        sort = query.DEFAULT_SORT
+    size = _number(data, "size")
+    size = size if size in PAGE_SIZES else PAGE_SIZES[0]
+    cursor = query.Cursor(
+        after=_number(data, "after"), before=_number(data, "before"), from_end="end" in data
+    )
+    page = query.page_of(studies, sort=sort, size=size, cursor=cursor)
+    total = query.count(studies)
+    return {
+        "page": page,
+        "size": size,
+        "total": min(total, query.COUNT_LIMIT),
+        "more_than_total": total > query.COUNT_LIMIT,
+        "headers": [_header(data, label, name, sort) for label, name in COLUMNS],
+        "links": _links(data, page),
+    }
+
+
+def _number(data: QueryDict, name: str) -> int | None:
+    text = data.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004 - bigint
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A column's head; `address` sorts by it, empty where it cannot be sorted by."""
+
+    label: str
+    address: str
+    aria_sort: str
+
+
+def _header(data: QueryDict, label: str, name: str | None, sort: str) -> Header:
+    if name is None:
+        return Header(label, "", "")
+    directions = {name: "ascending", f"-{name}": "descending"}
+    newest_first = name == "date"
+    following = f"-{name}" if sort == name or (newest_first and sort != f"-{name}") else name
+    return Header(label, _address(data, sort=following), directions.get(sort, "none"))
+
+
+def _links(data: QueryDict, page: query.Page) -> dict[str, str]:
+    links = {}
+    if page.has_previous and page.studies:
+        links["first"] = _address(data)
+        links["previous"] = _address(data, before=page.studies[0].pk)
+    if page.has_next and page.studies:
+        links["next"] = _address(data, after=page.studies[-1].pk)
+        links["last"] = _address(data, end=1)
+    return links
+
+
+def _address(data: QueryDict, **changes: object) -> str:
+    """The same search at another place or in another order, without patient data."""
+    address = data.copy()
+    for name in (*PATIENT_FIELDS, "after", "before", "end"):
+        address.pop(name, None)
+    for name, value in changes.items():
+        address[name] = str(value)
+    return f"?{address.urlencode()}"
+
+
+@require_safe
+def study_detail(request: HttpRequest, study: str) -> HttpResponse:
+    found = _find_study(request, study)
+    context = {
+        "study": found,
+        "series": found.series.order_by("series_number", "id"),
+        "other_studies": query.other_studies_of_patient(request.user, found)[:50],
+    }
+    return render(request, "studies/study_detail.html", context)
+
+
+@require_safe
+def viewer(request: HttpRequest, study: str) -> HttpResponse:
+    return render(request, "studies/viewer.html", {"study": _find_study(request, study)})
+
+
+def _find_study(request: HttpRequest, uid: str) -> Study:
+    try:
+        return retrieve.find_study(request.user, uid)
+    except NotFoundError as error:
+        raise Http404 from error
