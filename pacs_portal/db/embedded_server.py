@@ -267,6 +267,7 @@ class EmbeddedServer:
                 "DATABASE_URL to a server that serves it."
             )
         _hand_over(data, self._server_uid())
+        data.chmod(0o700)  # PostgreSQL refuses one that a `chmod -R` has opened to others
 
     def _make_cluster(self) -> None:
         """Run initdb in a sibling directory and rename it: a killed initdb leaves no database."""

@@ -1,7 +1,6 @@
 """The embedded PostgreSQL, with real servers in directories of their own."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +15,7 @@ import psycopg
 import pytest
 from django.db import connections
 
-from pacs_portal.db.embedded.base import DatabaseWrapper
+from pacs_portal.db.embedded.base import DatabaseWrapper, embedded_server
 from pacs_portal.db.embedded_server import EmbeddedServer
 from pacs_portal.db.errors import EmbeddedServerError, ServerInUseError
 from pacs_portal.db.postgres_programs import find_programs
@@ -49,16 +48,6 @@ def application(environ, start_response):
 """
 
 
-@pytest.fixture(scope="module")
-def new_cluster(tmp_path_factory):
-    """A data directory as initdb made it, to be copied: initdb takes longer than most tests."""
-    server = EmbeddedServer(tmp_path_factory.mktemp("cluster") / "data")
-    server.start()
-    server.stop()
-    yield server.data_directory
-    server.delete()
-
-
 @pytest.fixture
 def absent_server(tmp_path):
     """A server whose data directory does not exist yet."""
@@ -68,10 +57,19 @@ def absent_server(tmp_path):
     server.delete()
 
 
+@pytest.fixture(scope="module")
+def data_directory(tmp_path_factory):
+    server = EmbeddedServer(tmp_path_factory.mktemp("cluster") / "data")
+    yield server.data_directory
+    server.delete()
+
+
 @pytest.fixture
-def server(absent_server, new_cluster):
-    shutil.copytree(new_cluster, absent_server.data_directory)
-    return absent_server
+def server(data_directory):
+    """A stopped server; its data is the module's, for initdb takes longer than most tests."""
+    server = EmbeddedServer(data_directory)
+    yield server
+    server.stop(force=True)
 
 
 @contextmanager
@@ -115,23 +113,31 @@ def manage(*arguments, var, database_url=""):
 
 def test_data_survives_stop_and_start(server):
     server.start()
-    execute(server, "CREATE TABLE kept AS SELECT 42 AS answer")
+    execute(server, "CREATE TABLE stopped AS SELECT 42 AS answer")
 
     server.stop()
     assert not server.is_accepting()
     server.start()
 
-    assert execute(server, "SELECT answer FROM kept") == 42
+    assert execute(server, "SELECT answer FROM stopped") == 42
+
+
+def test_data_opened_to_others_by_chmod_is_made_private_again(server):
+    server.data_directory.chmod(0o755)
+
+    server.start()
+
+    assert server.data_directory.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_killed_postmaster_loses_nothing_that_was_committed(server):
     server.start()
-    execute(server, "CREATE TABLE kept AS SELECT 42 AS answer")
+    execute(server, "CREATE TABLE killed AS SELECT 42 AS answer")
 
     os.kill(server.postmaster_pid(), signal.SIGKILL)
     server.start()
 
-    assert execute(server, "SELECT answer FROM kept") == 42
+    assert execute(server, "SELECT answer FROM killed") == 42
 
 
 def test_a_killed_postmaster_is_replaced_only_when_its_busy_children_are_gone(server):
@@ -157,6 +163,7 @@ def test_what_is_acknowledged_is_durable_whatever_the_configuration_file_says(se
     server.start()
 
     assert [execute(server, f"SHOW {setting}") for setting in settings] == ["on", "on", "on"]
+    execute(server, "ALTER SYSTEM RESET ALL")
 
 
 def test_a_new_cluster_has_checksums_and_knows_letters_beyond_ascii(server):
@@ -435,14 +442,14 @@ def test_programs_of_another_version_are_refused(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def django_connection(absent_server, django_db_blocker):
+def django_connection(server, django_db_blocker):
     settings_dict = {
         "NAME": "postgres",
         "USER": "postgres",
         "PASSWORD": "",
         "HOST": "",
         "PORT": "",
-        "OPTIONS": {"pgdata": str(absent_server.data_directory)},
+        "OPTIONS": {"pgdata": str(server.data_directory)},
         "TIME_ZONE": None,
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
@@ -453,6 +460,7 @@ def django_connection(absent_server, django_db_blocker):
         yield connections["embedded"]
         connections["embedded"].close()
         del connections["embedded"]
+        embedded_server(settings_dict).release()
 
 
 def one(connection, statement):
@@ -461,8 +469,8 @@ def one(connection, statement):
         return cursor.fetchone()[0]
 
 
-def test_the_first_query_starts_the_server(django_connection, absent_server):
-    assert not absent_server.data_directory.exists()
+def test_the_first_query_starts_the_server(django_connection, server):
+    assert not server.is_accepting()
 
     assert one(django_connection, "SELECT 1") == 1
 
@@ -476,7 +484,7 @@ def test_a_connection_after_a_killed_postmaster_starts_it_again(django_connectio
     assert one(django_connection, "SELECT 1") == 1
 
 
-def test_dbshell_gets_the_address_and_the_psql_of_the_server(django_connection, server):
+def test_dbshell_gets_the_address_and_the_psql_of_the_server(django_connection):
     client_class = django_connection.client_class
 
     arguments, _ = client_class.settings_to_cmd_args_env(django_connection.settings_dict, ["-tA"])
