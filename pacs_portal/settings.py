@@ -19,13 +19,13 @@ env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", default=False)
 PACS_DEMONSTRATION = env.bool("PACS_DEMONSTRATION", default=False)
-PACS_VAR_DIR = Path(env.str("PACS_VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
+PACS_VAR_DIR = Path(env.str("PACS_VAR_DIR", default="") or BASE_DIR / "var").resolve()
 
 
 def _secret_key() -> str:
     """The configured key; a demonstration makes one and keeps it, so that sessions survive."""
     if key := env.str("SECRET_KEY", default=""):
-        return key
+        return str(key)
     if not PACS_DEMONSTRATION:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Set it to a long random text, the same for every replica "
@@ -183,16 +183,16 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 10
 
 # --- Static files ----------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = PACS_VAR_DIR / "static"
+STATIC_ROOT = Path(env.str("PACS_STATIC_ROOT", default="") or PACS_VAR_DIR / "static")
 STORAGES = {"staticfiles": {"BACKEND": "pacs_portal.static_storage.PortalStaticFilesStorage"}}
 WHITENOISE_IMMUTABLE_FILE_TEST = (
     r"^/static/(viewer/assets/.+-[\w-]{8}\.[a-z0-9]+|.+\.[0-9a-f]{12}\.[a-z0-9]+)$"
 )
 
 # --- Archive ---------------------------------------------------------------------------------
-OBJECT_STORE_URL = env.str("OBJECT_STORE_URL", default=f"file://{PACS_VAR_DIR / 'objects'}")
+OBJECT_STORE_URL = env.str("OBJECT_STORE_URL", default="") or f"file://{PACS_VAR_DIR}/objects"
 PACS_MAX_INSTANCE_BYTES = env.int("PACS_MAX_INSTANCE_BYTES", default=8 * 1024**3)
-PACS_DRAIN_FILE = Path(env.str("PACS_DRAIN_FILE", default=str(PACS_VAR_DIR / "run" / "drain")))
+PACS_DRAIN_FILE = Path(env.str("PACS_DRAIN_FILE", default="") or PACS_VAR_DIR / "drain")
 
 # --- API -------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -27,6 +27,10 @@ class ConflictError(Exception):
         self.reason = reason
 
 
+class KnownInstanceError(Exception):
+    """The SOP Instance UID is indexed already; whether as the same object, the caller finds out."""
+
+
 def make_stored_object(parsed: ParsedInstance, **received: Any) -> StoredObject:
     """The row of one object, not saved; `received` are the fields of ReceivedObject."""
     frames = parsed.frames
@@ -42,21 +46,22 @@ def make_stored_object(parsed: ParsedInstance, **received: Any) -> StoredObject:
     )
 
 
-def index_instance(parsed: ParsedInstance, stored_object: StoredObject) -> Instance | None:
-    """Make the rows of one instance, or return None if somebody just made the same instance.
+def index_instance(parsed: ParsedInstance, stored_object: StoredObject) -> Instance:
+    """Make the rows of one instance. On an error the caller's transaction must be rolled back.
 
     Args:
         parsed: What the object says.
         stored_object: Not saved; saved here if the instance is new.
 
     Raises:
-        ConflictError: If the study, series or instance is known under another parent.
+        ConflictError: If the study or the series is known under another parent.
+        KnownInstanceError: If there is an instance of this UID.
     """
     study = _lock_study(parsed)
     series = _get_series(parsed, study)
     columns = parsed.columns[Level.INSTANCE]
     if Instance.objects.filter(sop_instance_uid=columns["sop_instance_uid"]).exists():
-        return None
+        raise KnownInstanceError
     stored_object.save(force_insert=True)
     Instance.objects.bulk_create(
         [Instance(series=series, stored_object=stored_object, **columns)], ignore_conflicts=True
@@ -64,8 +69,7 @@ def index_instance(parsed: ParsedInstance, stored_object: StoredObject) -> Insta
     # Two senders with one UID in two studies hold different locks; the unique key decides.
     instance = Instance.objects.filter(stored_object=stored_object).first()
     if instance is None:
-        stored_object.delete()
-        return None
+        raise KnownInstanceError
     _count(study, series, stored_object.size_bytes)
     return instance
 

@@ -154,18 +154,16 @@ def _store(parsed: ParsedInstance, received: _Received) -> StoreResult:
     try:
         with transaction.atomic():
             instance = index.index_instance(parsed, stored_object)
-            if instance:
-                signals.instance_stored.send(sender=Instance, instance=instance, parsed=parsed)
+            signals.instance_stored.send(sender=Instance, instance=instance, parsed=parsed)
     except index.ConflictError as error:
         return _keep_conflict(parsed, stored_object, error.reason)
-    if instance:
-        return StoreResult(Outcome.STORED, parsed.sop_instance_uid)
-    # Somebody else stored this UID between our look and our lock: theirs stays.
-    reason = _difference(parsed, received)
-    if reason:
-        return _keep_conflict(parsed, stored_object, reason)
-    storage.delete(stored_object.object_key)
-    return StoreResult(Outcome.ALREADY_STORED, parsed.sop_instance_uid)
+    except index.KnownInstanceError:
+        if reason := _difference(parsed, received):
+            return _keep_conflict(parsed, stored_object, reason)
+        # Somebody else stored the same between our look and our lock.
+        storage.delete(stored_object.object_key)
+        return StoreResult(Outcome.ALREADY_STORED, parsed.sop_instance_uid)
+    return StoreResult(Outcome.STORED, parsed.sop_instance_uid)
 
 
 def _compare_with_known(parsed: ParsedInstance, received: _Received) -> StoreResult | None:

@@ -245,16 +245,27 @@ def _index_frames(
         columns=_integer(_value(dataset, "Columns")) or 0,
         samples_per_pixel=_integer(_value(dataset, "SamplesPerPixel")) or 1,
         bits_allocated=_integer(_value(dataset, "BitsAllocated")) or 0,
-        number_of_frames=_integer(_value(dataset, "NumberOfFrames")) or 1,
+        number_of_frames=_number_of_frames(dataset),
         subsampled=str(_value(dataset, "PhotometricInterpretation")) == "YBR_FULL_422",
     )
-    if pixels.number_of_frames < 1 or pixels.frame_bits * pixels.number_of_frames > _MAX_PIXEL_BITS:
+    if pixels.frame_bits * pixels.number_of_frames > _MAX_PIXEL_BITS:
         raise InvalidInstanceError("rows, columns and frames promise more than any image has")
     if not element.undefined_length:
         return index_native(element, pixels)
     if transfer_syntax in NATIVE_TRANSFER_SYNTAXES:
         raise InvalidInstanceError("the transfer syntax allows no encapsulated pixel data")
     return index_encapsulated(data, element, pixels.number_of_frames)
+
+
+def _number_of_frames(dataset: Dataset) -> int:
+    """One where the attribute is absent or empty (PS3.3 C.7.6.6)."""
+    value = _value(dataset, "NumberOfFrames")
+    if value in (None, ""):
+        return 1
+    number = _integer(value)
+    if number is None or number < 1:
+        raise InvalidInstanceError("rows, columns and frames promise more than any image has")
+    return number
 
 
 def _columns(dataset: Dataset, level: Level) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from studies import seeding
 from studies.management.progress import progress_bar
+from studies.models import Study
 from studies.synthetic.phantoms import CATALOGUE
 
 
@@ -26,6 +27,9 @@ class Command(BaseCommand):
             "--until", type=datetime.date.fromisoformat, default=None, metavar="YYYY-MM-DD",
             help="The last day of the ten years of studies (default today).",
         )  # fmt: skip
+        parser.add_argument(
+            "--if-empty", action="store_true", help="Do nothing where there are studies already."
+        )
         parser.add_argument("--flush", action="store_true", help="Remove all seeded data first.")
         parser.add_argument(
             "--noinput", "--no-input", action="store_false", dest="interactive", help="Ask nothing."
@@ -34,6 +38,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["studies"] < 0:
             raise CommandError("--studies cannot be negative.")
+        if options["if_empty"] and Study.objects.exists():
+            self.stdout.write("The archive holds studies already; nothing was seeded.")
+            return
         self._confirm(options)
         if options["flush"]:
             removed = seeding.remove_seeded()

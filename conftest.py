@@ -1,0 +1,74 @@
+"""What all tests share: a store of their own, people of every role, and what may be skipped."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.test import Client
+
+# Test marker → programs it needs and the Debian packages that bring them.
+NEEDS = {
+    "browser": ({"chromium"}, "chromium"),
+    "peer": ({"dcmdump", "Orthanc", "pgbouncer"}, "dcmtk orthanc orthanc-dicomweb pgbouncer"),
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("PACS_ALLOW_SKIPS", "yes") == "no":
+        return
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    for marker, (programs, packages) in NEEDS.items():
+        missing = sorted(p for p in programs if not shutil.which(p, path=path))
+        reason = f"{', '.join(missing)} not installed; get it with: apt install {packages}"
+        for item in items:
+            if missing and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def object_store(settings, tmp_path) -> Path:
+    """A directory of its own for the objects of each test."""
+    root = tmp_path / "objects"
+    settings.OBJECT_STORE_URL = f"file://{root}"
+    return root
+
+
+@pytest.fixture
+def sign_in(db) -> Callable[..., Client]:
+    """A client signed in with a role, or with none."""
+
+    def sign_in(role: str | None = "radiologist") -> Client:
+        user = get_user_model().objects.create_user(username=f"{role or 'nobody'}-1")
+        if role:
+            user.groups.add(Group.objects.get(name=role))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def client(sign_in) -> Client:
+    """A radiologist's."""
+    return sign_in("radiologist")
+
+
+@pytest.fixture
+def store(db) -> Callable[..., object]:
+    """Put a file through the one way in."""
+    import io  # noqa: PLC0415
+
+    from studies.ingest import Provenance, StoreResult, store_instance  # noqa: PLC0415
+    from studies.models import Source  # noqa: PLC0415
+
+    def store(content: bytes | BinaryIO) -> StoreResult:
+        stream = io.BytesIO(content) if isinstance(content, bytes) else content
+        return store_instance(stream, provenance=Provenance(Source.IMPORT, "test"))
+
+    return store

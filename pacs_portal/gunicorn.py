@@ -1,0 +1,18 @@
+"""How gunicorn serves the portal; the command line and GUNICORN_CMD_ARGS still win."""
+
+import os
+
+bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a container has one network
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+# A browser opens six connections to fetch images; a sync worker would serve one of them.
+threads = 8
+timeout = 120
+graceful_timeout = 6
+keepalive = 620  # longer than any load balancer keeps its side open
+max_requests = 5000
+max_requests_jitter = 500
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
+# Paths only: a query string of a DICOMweb search holds patient data.
+accesslog = "-"
+access_log_format = "%(t)s %(m)s %(U)s %(s)s %(B)s bytes %(M)s ms"
