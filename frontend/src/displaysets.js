@@ -1,0 +1,87 @@
+/** From answers of the archive to what the page shows: the series of the rail and stacks of frames. */
+import { utilities } from '@cornerstonejs/metadata';
+
+import { number, text, value } from './attributes.js';
+import { imageId, retrieveSeriesMetadata, searchForSeries } from './dicomweb.js';
+
+// Modalities (PS3.3 C.7.3.1.1.1) whose instances hold no image of their own.
+const DOCUMENTS = {
+  SR: 'Structured report',
+  KO: 'Key object selection',
+  PR: 'Presentation state',
+  DOC: 'Document',
+  RTSTRUCT: 'Radiotherapy structure set',
+  RTPLAN: 'Radiotherapy plan',
+  RTRECORD: 'Radiotherapy treatment record',
+  REG: 'Registration',
+  FID: 'Fiducials',
+  PLAN: 'Plan',
+  ECG: 'Electrocardiogram',
+  HD: 'Haemodynamic waveform',
+  AU: 'Audio',
+};
+
+const LAST = Number.MAX_SAFE_INTEGER;
+
+/** The series of the study in the order of their numbers; those without a number come last. */
+export async function loadSeriesList() {
+  return (await searchForSeries()).map(describeSeries).sort(bySeriesNumber);
+}
+
+function describeSeries(json) {
+  const modality = text(json, '00080060') || 'OT';
+  return {
+    uid: value(json, '0020000E'),
+    modality,
+    kind: DOCUMENTS[modality],
+    number: number(json, '00200011'),
+    description: text(json, '0008103E'),
+    instances: number(json, '00201209'),
+  };
+}
+
+function bySeriesNumber(a, b) {
+  return (a.number ?? LAST) - (b.number ?? LAST) || a.uid.localeCompare(b.uid);
+}
+
+/** The stack of a series: one entry per frame; `other` are instances that are no images. */
+export async function loadDisplaySet(series, signal) {
+  const metadata = await retrieveSeriesMetadata(series.uid, signal);
+  const frames = metadata.filter(isImage).sort(byInstanceNumber).flatMap(framesOf);
+  return { series, frames, other: metadata.filter((instance) => !isImage(instance)) };
+}
+
+const isImage = (instance) => number(instance, '00280010') > 0; // Rows
+
+/** The order in which a report counts the images. */
+function byInstanceNumber(a, b) {
+  const order = (instance) => number(instance, '00200013') ?? LAST;
+  return order(a) - order(b) || text(a, '00080018').localeCompare(text(b, '00080018'));
+}
+
+function framesOf(instance) {
+  const [series, uid] = [text(instance, '0020000E'), text(instance, '00080018')];
+  const count = number(instance, '00280008') || 1;
+  utilities.addDicomWebInstance(imageId(series, uid, 1), withUsableWindow(instance)); // all frames
+  return Array.from({ length: count }, (_, index) => ({
+    imageId: imageId(series, uid, index + 1),
+    instance,
+    frame: index + 1,
+    frameCount: count,
+  }));
+}
+
+/** A Window Width below 1 is not allowed (PS3.3 C.11.2.1.2) but occurs, and would draw all black. */
+function withUsableWindow(instance) {
+  if (number(instance, '00281051') >= 1) return instance;
+  const { '00281050': _center, '00281051': _width, ...rest } = instance;
+  return rest; // Cornerstone then takes the range of the values
+}
+
+/** Bytes of one decoded frame. */
+export function frameBytes({ instance }) {
+  const palette = text(instance, '00280004') === 'PALETTE COLOR';
+  const samples = palette ? 3 : (number(instance, '00280002') ?? 1);
+  const bytes = palette ? 1 : Math.ceil((number(instance, '00280100') ?? 16) / 8);
+  return number(instance, '00280010') * number(instance, '00280011') * samples * bytes;
+}

@@ -1,0 +1,101 @@
+/** Keys: the table, the sheet that shows it, and the listener.
+ *
+ * Letters follow the IHE Basic Image Review profile where it names one.
+ */
+
+const SHORTCUTS = {
+  Images: [
+    ['Next image', ['ArrowDown', 'ArrowRight'], 'next'],
+    ['Previous image', ['ArrowUp', 'ArrowLeft'], 'previous'],
+    ['Ten images on', ['PageDown'], 'nextPage'],
+    ['Ten images back', ['PageUp'], 'previousPage'],
+    ['First image', ['Home'], 'first'],
+    ['Last image', ['End'], 'last'],
+    ['Play or pause', ['c', ' '], 'cine'],
+    ['Next series', ['.'], 'nextSeries'],
+    ['Previous series', [','], 'previousSeries'],
+  ],
+  'Left button or one finger': [
+    ['Window', ['w'], 'tool', 'WindowLevel'],
+    ['Scroll', ['s'], 'tool', 'Scroll'],
+    ['Pan', ['t'], 'tool', 'Pan'],
+    ['Zoom', ['z'], 'tool', 'Zoom'],
+  ],
+  View: [
+    ['Reset everything', ['Escape'], 'reset'],
+    ['Window of the header', ['0'], 'defaultWindow'],
+    ['Invert', ['n'], 'invert'],
+    ['Rotate right', ['r'], 'rotateRight'],
+    ['Rotate left', ['R'], 'rotateLeft'],
+    ['Flip left and right', ['h'], 'flipHorizontal'],
+    ['Flip up and down', ['v'], 'flipVertical'],
+    ['Zoom in', ['+'], 'zoomIn'],
+    ['Zoom out', ['-'], 'zoomOut'],
+    ['Fit to the window', ['='], 'fit'],
+    ['Text on or off', ['i'], 'overlay'],
+    ['This sheet', ['?'], 'help'],
+  ],
+};
+const CAPS = {
+  ' ': 'Space', R: 'Shift R', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
+  ArrowDown: '↓', ArrowRight: '→', ArrowUp: '↑', ArrowLeft: '←',
+};
+const OWN_KEYS = 'input, select, textarea, dialog';
+const SETTING = 'viewer-shortcuts-off';
+
+const ACTIONS = new Map(
+  Object.values(SHORTCUTS).flat().flatMap(([, keys, ...call]) => keys.map((key) => [key, call])),
+);
+
+/** @param sheet the dialog; its checkbox turns single keys off (WCAG 2.1.4) and is remembered */
+export function listenToKeys(actions, sheet) {
+  const toggle = sheet.querySelector('input[type=checkbox]');
+  toggle.checked = !localStorage.getItem(SETTING);
+  toggle.addEventListener('change', () => {
+    if (toggle.checked) localStorage.removeItem(SETTING);
+    else localStorage.setItem(SETTING, 'yes');
+  });
+  sheet.querySelector('[data-part=keys]').replaceChildren(...Object.entries(SHORTCUTS).map(section));
+  document.addEventListener('keydown', (event) => {
+    const { target } = event;
+    if (!toggle.checked || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (sheet.open || target.closest(OWN_KEYS)) return;
+    if (target.closest('button, a') && event.key === ' ') return;
+    if (run(actions, event)) event.preventDefault();
+  });
+}
+
+function run(actions, event) {
+  const key = event.key.length > 1 ? event.key : caseByShift(event);
+  if (/^[1-9]$/.test(key)) {
+    actions.preset(Number(key) - 1);
+    return true;
+  }
+  if (!ACTIONS.has(key)) return false;
+  const [action, argument] = ACTIONS.get(key);
+  actions[action](argument);
+  return true;
+}
+
+/** Caps lock must not turn "rotate right" into "rotate left". */
+const caseByShift = ({ key, shiftKey }) =>
+  shiftKey && /[a-z]/i.test(key) && ACTIONS.has(key.toUpperCase()) ? key.toUpperCase() : key.toLowerCase();
+
+function section([title, rows]) {
+  const part = document.createElement('section');
+  const heading = Object.assign(document.createElement('h3'), { textContent: title });
+  const list = document.createElement('dl');
+  for (const [label, keys] of rows) {
+    const name = Object.assign(document.createElement('dt'), { textContent: label });
+    const caps = document.createElement('dd');
+    caps.append(...keys.map(cap));
+    list.append(name, caps);
+  }
+  part.append(heading, list);
+  return part;
+}
+
+function cap(key) {
+  const name = CAPS[key] ?? (key.length > 1 ? key : key.toUpperCase());
+  return Object.assign(document.createElement('kbd'), { textContent: name });
+}

@@ -1,0 +1,147 @@
+/** One stack in the viewport: which frame is wanted, which is shown, and never the two confused. */
+import { Enums, RenderingEngine } from '@cornerstonejs/core';
+
+import { isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
+import { Prefetch } from './prefetch.js';
+
+const { Events, ViewportType } = Enums;
+export const ENGINE = 'reading';
+export const VIEWPORT = 'stack';
+const SETTLE_MS = 40; // frames passed faster than this while scrolling are not asked for
+
+export class Stack {
+  #element;
+  #listener;
+  #engine = new RenderingEngine(ENGINE);
+  #prefetch = new Prefetch();
+  #mounted = []; // the frames that the viewport holds
+  #timer;
+
+  frames = [];
+  wanted = 0;
+  shown = undefined; // index of the frame on the screen
+
+  /** @param listener object with onLoading(), onShown(), onChanged() and onFailed(error) */
+  constructor(element, listener) {
+    this.#element = element;
+    this.#listener = listener;
+    this.#enable();
+    element.addEventListener(Events.IMAGE_RENDERED, () => this.#onRendered());
+    element.addEventListener(Events.VOI_MODIFIED, () => this.#onChanged());
+    element.addEventListener(Events.CAMERA_MODIFIED, () => this.#onChanged());
+    new ResizeObserver(() => this.#engine.resize(true, true)).observe(element);
+  }
+
+  #enable() {
+    if (this.viewport) this.#engine.disableElement(VIEWPORT);
+    this.#engine.enableElement({
+      viewportId: VIEWPORT,
+      type: ViewportType.STACK,
+      element: this.#element,
+      defaultOptions: { background: [0, 0, 0] },
+    });
+    this.#element.tabIndex = 0; // enableElement takes it out of the tab order
+    this.#element.dispatchEvent(new Event('viewport-enabled'));
+  }
+
+  get viewport() {
+    return this.#engine.getViewport(VIEWPORT);
+  }
+
+  get frame() {
+    return this.frames[this.wanted];
+  }
+
+  get isLoading() {
+    return this.shown !== this.wanted;
+  }
+
+  open(frames, index) {
+    this.close();
+    this.frames = frames;
+    this.wanted = index;
+    this.#load();
+  }
+
+  /** Forget the stack; the viewport keeps its last picture, so cover it. */
+  close() {
+    clearTimeout(this.#timer);
+    this.#prefetch.stop();
+    this.frames = [];
+    this.shown = undefined;
+  }
+
+  /** Show the frame at `index`, or the nearest that there is. */
+  goTo(index) {
+    const target = Math.max(0, Math.min(this.frames.length - 1, index));
+    if (!this.frames.length || target === this.wanted) return;
+    this.wanted = target;
+    clearTimeout(this.#timer);
+    if (isLoaded(this.frame.imageId)) this.#display();
+    else this.#timer = setTimeout(() => this.#load(), SETTLE_MS);
+  }
+
+  retry() {
+    this.#load();
+  }
+
+  /** Back to how the frame looked when its series was opened. */
+  reset() {
+    if (this.shown === undefined) return;
+    this.#mounted = [];
+    this.shown = undefined;
+    this.#display();
+  }
+
+  async #load() {
+    const { frame } = this;
+    this.#listener.onLoading();
+    try {
+      await loadFrameInTime(frame.imageId);
+    } catch (error) {
+      if (frame === this.frame) this.#fail(error);
+      return;
+    }
+    if (frame === this.frame) await this.#display();
+  }
+
+  #fail(error) {
+    this.shown = undefined;
+    this.#listener.onFailed(error);
+  }
+
+  async #display() {
+    const { frame, frames, wanted } = this;
+    try {
+      if (this.#mounted === frames) await this.viewport.setImageIdIndex(wanted);
+      else await this.#setStack(frames, wanted);
+      this.viewport.render(); // a frame that the viewport still holds is not drawn again by itself
+    } catch (error) {
+      if (frame === this.frame) this.#fail(error);
+    }
+  }
+
+  /** A new viewport for a new stack: zoom, turns and window of the last one do not carry over. */
+  async #setStack(frames, index) {
+    this.#mounted = frames;
+    this.#enable();
+    await this.viewport.setStack(frames.map((frame) => frame.imageId), index);
+    // The CPU backend inverts MONOCHROME1 without noting it among the properties.
+    const image = this.viewport.getCornerstoneImage();
+    if (isCpuRendering() && image) this.viewport.setProperties({ invert: image.invert });
+  }
+
+  /** The frame on the screen is the one whose pixels the viewport holds. */
+  #onRendered() {
+    const imageId = this.viewport.getCornerstoneImage()?.imageId;
+    if (!imageId || imageId !== this.frame?.imageId) return;
+    const isNew = this.shown !== this.wanted;
+    this.shown = this.wanted;
+    if (isNew) this.#prefetch.around(this.frames, this.shown);
+    this.#listener.onShown();
+  }
+
+  #onChanged() {
+    if (!this.isLoading) this.#listener.onChanged();
+  }
+}

@@ -1,0 +1,90 @@
+/** What mouse and fingers do in the viewport. Fires `chosen` with the name of the left button's tool. */
+import {
+  addTool, BaseTool, Enums, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool,
+} from '@cornerstonejs/tools';
+
+import { ENGINE, VIEWPORT } from './stack.js';
+import { zoomBy } from './view.js';
+
+const { Primary, Secondary, Auxiliary } = Enums.MouseBindings;
+const WHEEL_STEP = 50; // pixels of a trackpad gesture for one image; a wheel notch gives about 100
+const DRAG_STEPS = 40; // a drag over the whole height passes at least this many images
+
+/** Drag up and down to scroll; the stack itself decides what can be shown. */
+class ScrollTool extends BaseTool {
+  static toolName = 'Scroll';
+
+  #rest = 0;
+
+  constructor(properties) {
+    super(properties, { supportedInteractionTypes: ['Mouse', 'Touch'], configuration: {} });
+  }
+
+  mouseDragCallback({ detail }) {
+    const { stack } = this.configuration;
+    const pixels = detail.element.clientHeight / Math.max(DRAG_STEPS, stack.frames.length);
+    this.#rest += detail.deltaPoints.canvas[1] / pixels;
+    const steps = Math.trunc(this.#rest);
+    this.#rest -= steps;
+    stack.goTo(stack.wanted + steps);
+  }
+
+  touchDragCallback(event) {
+    this.mouseDragCallback(event);
+  }
+}
+
+// Bindings a tool keeps whichever tool has the left button and one finger.
+const FIXED = {
+  [WindowLevelTool.toolName]: [],
+  [ScrollTool.toolName]: [{ numTouchPoints: 3 }],
+  [PanTool.toolName]: [{ mouseButton: Auxiliary }],
+  [ZoomTool.toolName]: [{ mouseButton: Secondary }, { numTouchPoints: 2 }],
+};
+
+export class Tools extends EventTarget {
+  #group = ToolGroupManager.createToolGroup('reading');
+
+  constructor(stack, element) {
+    super();
+    [WindowLevelTool, ScrollTool, PanTool, ZoomTool].forEach((tool) => addTool(tool));
+    Object.keys(FIXED).forEach((name) => this.#group.addTool(name));
+    this.#group.setToolConfiguration(ScrollTool.toolName, { stack });
+    this.#attach();
+    element.addEventListener('viewport-enabled', () => this.#attach());
+    element.addEventListener('wheel', wheelHandler(stack), { passive: false });
+    element.addEventListener('contextmenu', (event) => event.preventDefault());
+  }
+
+  #attach() {
+    this.#group.addViewport(VIEWPORT, ENGINE);
+  }
+
+  /** Give the left button and one finger to the tool `name`. */
+  choose(name) {
+    for (const [tool, fixed] of Object.entries(FIXED)) {
+      const bindings = tool === name ? [{ mouseButton: Primary }, ...fixed] : fixed;
+      this.#group.setToolDisabled(tool);
+      if (bindings.length) this.#group.setToolActive(tool, { bindings });
+    }
+    this.dispatchEvent(new CustomEvent('chosen', { detail: name }));
+  }
+}
+
+/** Wheel scrolls; with ctrl (and a trackpad's pinch, which browsers report as such) it zooms. */
+function wheelHandler(stack) {
+  let rest = 0;
+  return (event) => {
+    event.preventDefault();
+    const delta = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * 33;
+    if (event.ctrlKey) return zoomBy(stack, Math.exp(-delta / 400));
+    if (Math.abs(delta) >= WHEEL_STEP) {
+      rest = 0;
+      return stack.goTo(stack.wanted + Math.sign(delta));
+    }
+    rest += delta / WHEEL_STEP;
+    const steps = Math.trunc(rest);
+    rest -= steps;
+    return stack.goTo(stack.wanted + steps);
+  };
+}
