@@ -73,10 +73,7 @@ class EmbeddedServer:
             raise EmbeddedServerError("This process is exiting and has released its database.")
         try:
             with self._start_lock():
-                self._own_socket_directory()
-                self._bring_up()
-                self._users.acquire()
-                _used_servers.add(self)
+                self._join()
         except PermissionError as error:
             raise EmbeddedServerError(
                 f"{error}. The embedded database is {self.data_directory}: run as its owner, set "
@@ -113,7 +110,7 @@ class EmbeddedServer:
         """
         with self._start_lock():
             self._stop(force=False)
-            if self.data_directory.exists():
+            if self._holds_cluster():
                 # Renamed first: a half-deleted directory must not be taken for a database.
                 doomed = self._make_temporary_directory()
                 self.data_directory.rename(doomed)
@@ -128,7 +125,11 @@ class EmbeddedServer:
 
     def is_accepting(self) -> bool:
         """Ask the server itself: False while it starts, recovers, stops or is not there."""
-        conninfo = make_conninfo(self.conninfo("postgres"), connect_timeout=5)
+        # By the socket, which is this server's own; a TCP port could be another's.
+        host, port = str(self.socket_directory), self.port or DEFAULT_PORT
+        conninfo = make_conninfo(
+            host=host, port=port, user="postgres", dbname="postgres", connect_timeout=5
+        )
         return pq.PGconn.ping(conninfo.encode()) == pq.Ping.OK
 
     def is_in_use(self) -> bool:
@@ -163,6 +164,17 @@ class EmbeddedServer:
         with exclusive_lock(self._beside("start.lock")):
             yield
 
+    def _join(self) -> None:
+        # Counted first: a keyboard interrupt half-way then still stops the server at exit.
+        self._users.acquire()
+        _used_servers.add(self)
+        try:
+            self._own_socket_directory()
+            self._bring_up()
+        except Exception:
+            self._users.release()
+            raise
+
     def _bring_up(self) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
         while not self.is_accepting():
@@ -178,7 +190,10 @@ class EmbeddedServer:
 
     def _launch(self) -> bool:
         """Start the postmaster; False while children of a killed one still hold its memory."""
-        self._make_cluster_if_absent()
+        if not self._holds_cluster():
+            self._make_cluster()
+        _hand_over(self.data_directory, self._server_uid())
+        self.data_directory.chmod(0o700)  # PostgreSQL refuses what a `chmod -R` opened to others
         self._remove_pid_files_in_the_way()
         self.log_file.touch(mode=0o600)
         with self.log_file.open("ab") as log:
@@ -254,11 +269,11 @@ class EmbeddedServer:
             return owner
         return 0 if user_namespaces_work() else NOBODY
 
-    def _make_cluster_if_absent(self) -> None:
+    def _holds_cluster(self) -> bool:
+        """Whether data is there; what is not ours is neither served nor deleted."""
         data = self.data_directory
         if not data.exists() or not any(data.iterdir()):
-            self._make_cluster()
-            return
+            return False
         version = data / "PG_VERSION"
         found = f"PostgreSQL {version.read_text().strip()}" if version.exists() else "other files"
         if found != f"PostgreSQL {MAJOR_VERSION}":
@@ -266,8 +281,7 @@ class EmbeddedServer:
                 f"{data} holds {found}, not PostgreSQL {MAJOR_VERSION}. Move it away, or set "
                 "DATABASE_URL to a server that serves it."
             )
-        _hand_over(data, self._server_uid())
-        data.chmod(0o700)  # PostgreSQL refuses one that a `chmod -R` has opened to others
+        return True
 
     def _make_cluster(self) -> None:
         """Run initdb in a sibling directory and rename it: a killed initdb leaves no database."""

@@ -191,14 +191,19 @@ def test_a_killed_initdb_leaves_nothing_that_is_taken_for_a_database(absent_serv
     assert list(parent.glob("data.unfinished-*")) == []
 
 
-def test_a_directory_with_other_files_is_not_made_a_database(absent_server):
-    absent_server.data_directory.mkdir()
-    (absent_server.data_directory / "letter.txt").write_text("keep me")
+def test_a_directory_with_other_files_is_neither_served_nor_deleted(tmp_path):
+    letter = tmp_path / "data" / "letter.txt"
+    letter.parent.mkdir()
+    letter.write_text("keep me")
+    server = EmbeddedServer(letter.parent)
 
     with pytest.raises(EmbeddedServerError, match="holds other files, not PostgreSQL 18"):
-        absent_server.start()
+        server.start()
+    with pytest.raises(EmbeddedServerError, match="holds other files, not PostgreSQL 18"):
+        server.delete()
 
-    assert (absent_server.data_directory / "letter.txt").read_text() == "keep me"
+    assert letter.read_text() == "keep me"
+    assert not server.is_in_use()
 
 
 def test_a_stale_pid_file_that_names_a_stranger_does_not_prevent_the_start(server):
