@@ -73,12 +73,15 @@ class Command(BaseCommand):
         state = f"running, process {pid}" if pid else "not running"
         if server.is_kept_running():
             state += ", kept up until stop"
-        self.stdout.write(f"State:   {state}")
-        self.stdout.write(f"In use:  {'yes' if server.is_in_use() else 'no'}")
-        self.stdout.write(f"Version: PostgreSQL {(data / 'PG_VERSION').read_text().strip()}")
-        self.stdout.write(f"Data:    {data}, {_size_bytes(data) / 1024**2:.0f} MiB")
-        self.stdout.write(f"Log:     {server.log_file}")
-        self.stdout.write(f"Connect: {server.conninfo('postgres')}")
+        lines = [
+            f"State:   {state}",
+            f"In use:  {'yes' if server.is_in_use() else 'no'}",
+            f"Version: PostgreSQL {(data / 'PG_VERSION').read_text().strip()}",
+            f"Data:    {data}, {_size_bytes(data) / 1024**2:.0f} MiB",
+            f"Log:     {server.log_file}",
+            f"Connect: {server.conninfo('postgres')}",
+        ]
+        self.stdout.write("\n".join(lines))
 
     def _reset(self, server: EmbeddedServer, *, noinput: bool) -> None:
         if not noinput:
