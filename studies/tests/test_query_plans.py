@@ -1,0 +1,115 @@
+"""The study list on 50,000 studies: every filter, pair of filters and deep page uses an index."""
+
+import datetime
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from studies import query
+from studies.models import Patient, Study
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("fifty_thousand_studies"),
+    pytest.mark.xdist_group("plans"),
+]
+
+
+@pytest.fixture
+def viewer():
+    user = get_user_model().objects.create_user("viewer")
+    user.groups.add(Group.objects.get(name="radiologist"))
+    return user
+
+
+@pytest.fixture(scope="module")
+def fifty_thousand_studies(django_db_setup, django_db_blocker):
+    """Rows enough that the planner has to care, removed afterwards."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        patient = Patient.objects.create(patient_id="plans")
+        cursor.execute(
+            """
+            INSERT INTO studies_study (patient_record_id, patient_id, issuer_of_patient_id,
+                patient_name, patient_name_ideographic, patient_name_phonetic, patient_name_folded,
+                patient_sex, study_instance_uid, study_date, study_time, accession_number, study_id,
+                study_description, referring_physician_name, referring_physician_name_ideographic,
+                referring_physician_name_phonetic, referring_physician_name_folded,
+                institution_name, modalities_in_study, number_of_study_related_series,
+                number_of_study_related_instances, size_bytes, received_at, updated_at)
+            SELECT %s, 'MRN-' || n, '', '', '', '', md5(n::text) || ' ' || md5((n * 7)::text), 'F',
+                '1.9.' || n, DATE '2015-01-01' + n %% 3650, '10:00', 'ACC-' || n, '',
+                'Study ' || md5((n %% 500)::text), '', '', '', '', 'Site',
+                CASE WHEN n %% 100 = 0 THEN '{NM}' WHEN n %% 3 = 0 THEN '{CT}' ELSE '{DX}' END::text[],
+                1, 1, 1, now(), now()
+            FROM generate_series(1, 50000) AS n
+            """,
+            [patient.pk],
+        )
+        cursor.execute("ANALYZE studies_study")
+    yield
+    with django_db_blocker.unblock():
+        Study.objects.filter(patient_record=patient)._raw_delete("default")
+        patient.delete()
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE studies_study")
+
+
+def plan_of(queryset) -> str:
+    return queryset.order_by("-study_moment", "-id")[:26].explain()
+
+
+FILTERS = {
+    "mrn": (query.with_patient_id, "MRN-4711", "study_by_patient_id"),
+    "mrn prefix": (query.with_patient_id, "mrn-471", "study_by_patient_id"),
+    "accession": (query.with_accession_number, "ACC-4711", "study_by_accession"),
+    "part of name": (query.with_patient_name, "c4ca42", "study_by_part_of_name"),
+    "two parts of a name": (query.with_patient_name, "c4ca 8f14", "study_by_part_of_name"),
+    "description": (query.with_description, "c4ca4238a0", "study_by_part_of_description"),
+    "rare modality": (query.with_modalities, ["NM"], "study_by_modality|study_newest_first"),
+    "common modality": (query.with_modalities, ["DX"], "study_newest_first"),
+    "since": (query.since, datetime.date(2016, 1, 1), "study_newest_first"),
+    "until": (query.until, datetime.date(2016, 1, 1), "study_newest_first"),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_each_filter_is_answered_from_an_index(viewer, name):
+    restrict, value, indexes = FILTERS[name]
+
+    plan = plan_of(restrict(query.studies(viewer), value))
+
+    assert any(index in plan for index in indexes.split("|")), plan
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("first", FILTERS)
+@pytest.mark.parametrize("second", FILTERS)
+def test_each_pair_of_filters_is_answered_from_indexes(viewer, first, second):
+    queryset = query.studies(viewer)
+    for name in (first, second):
+        restrict, value, _ = FILTERS[name]
+        queryset = restrict(queryset, value)
+
+    assert "Seq Scan" not in plan_of(queryset)
+
+
+@pytest.mark.parametrize(
+    "sort", [f"{sign}{name}" for name in query.SORT_COLUMNS for sign in ("", "-")]
+)
+def test_a_deep_page_starts_in_the_index_and_sorts_nothing(viewer, sort):
+    column = query.SORT_COLUMNS[sort.lstrip("-")]
+    middle = Study.objects.order_by(column, "id")[25_000]
+
+    with CaptureQueriesContext(connection) as captured:
+        query.page_of(
+            query.studies(viewer), sort=sort, size=25, cursor=query.Cursor(after=middle.pk)
+        )
+
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN " + captured.captured_queries[-1]["sql"])
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Index Cond: (ROW(" in plan, plan
+    assert "Sort" not in plan
