@@ -273,7 +273,7 @@ def start_sender(uids: list[str], store_url: str, before: str = "") -> subproces
     )  # fmt: skip
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_two_processes_that_ingest_one_study_end_with_the_right_aggregates(settings):
     shared = [f"1.{series}.{number}" for series in (1, 2, 3) for number in range(10)]
     senders = [
@@ -291,7 +291,7 @@ def test_two_processes_that_ingest_one_study_end_with_the_right_aggregates(setti
     assert study.size_bytes == sum(StoredObject.objects.values_list("size_bytes", flat=True))
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize(
     "moment",
     [
@@ -320,7 +320,7 @@ def test_a_kill_before_the_commit_leaves_nothing_visible_and_the_sender_may_repe
     assert again.communicate(timeout=60)[0] == "stored\n"
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_kill_after_the_acknowledgement_loses_nothing(settings, object_store):
     sender = start_sender(["1.1.1", "1.1.2"], settings.OBJECT_STORE_URL)
     assert sender.stdout.readline() == "stored\n"

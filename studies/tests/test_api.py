@@ -1,0 +1,74 @@
+"""The JSON API of studies."""
+
+import pytest
+from django.core.management import call_command
+
+from studies.tests.builders import make_file
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_list_gives_studies_with_a_count_and_the_way_on(client, store):
+    for number in range(3):
+        store(
+            make_file(
+                StudyInstanceUID=f"1.{number}", SeriesInstanceUID=f"2.{number}",
+                SOPInstanceUID=f"3.{number}", StudyDate=f"2024010{number + 1}",
+            )
+        )  # fmt: skip
+
+    first = client.get("/api/studies/", {"size": 2}).json()
+    second = client.get("/api/studies/", {"size": 2, "after": first["next"]}).json()
+
+    assert (first["count"], first["count_is_lower_bound"]) == (3, False)
+    assert [s["study_instance_uid"] for s in first["results"]] == ["1.2", "1.1"]
+    assert [s["study_instance_uid"] for s in second["results"]] == ["1.0"]
+    assert (second["next"], second["previous"]) == (None, second["previous"])
+
+
+def test_a_search_for_a_patient_is_posted(client, store):
+    store(make_file())
+
+    found = client.post("/api/studies/search/", {"patient_name": "jürgen"}).json()
+
+    assert [s["accession_number"] for s in found["results"]] == ["ACC-1"]
+
+
+def test_patient_data_in_an_address_are_refused(client):
+    response = client.get("/api/studies/", {"patient_id": "MRN-1"})
+
+    assert response.status_code == 400
+    assert "patient_id" in response.json()
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"sort": "x"}, {"size": 0}, {"size": 10_000}, {"date_from": "x"}, {"after": "x"}]
+)
+def test_a_parameter_that_makes_no_sense_is_refused(client, parameters):
+    assert client.get("/api/studies/", parameters).status_code == 400
+
+
+def test_a_study_comes_with_its_series(client, store):
+    store(make_file())
+
+    study = client.get("/api/studies/1.2.3/").json()
+
+    assert study["patient_name"] == "Müller^Jürgen"
+    assert [s["series_instance_uid"] for s in study["series"]] == ["1.2.3.9"]
+
+
+def test_a_study_that_is_not_there_is_not_found(client):
+    assert client.get("/api/studies/9.9/").status_code == 404
+
+
+def test_the_schema_describes_every_endpoint_without_a_warning(capsys):
+    call_command("spectacular", "--validate", "--fail-on-warn")
+
+    schema = capsys.readouterr().out
+    for path in (
+        "/api/studies/:",
+        "/api/studies/search/:",
+        "/api/studies/{study}/:",
+        "/api/health/:",
+    ):
+        assert path in schema

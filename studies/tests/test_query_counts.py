@@ -1,0 +1,72 @@
+"""How many queries a page costs, whatever it shows."""
+
+import pytest
+
+from studies.models import Patient, Study
+from studies.tests.builders import make_file
+
+pytestmark = pytest.mark.django_db
+
+# Session, user, permissions of the user and of the groups.
+WHO = 4
+
+
+@pytest.fixture
+def many(store):
+    for series in range(3):
+        for number in range(4):
+            store(
+                make_file(
+                    SeriesInstanceUID=f"1.2.3.{series}", SOPInstanceUID=f"1.2.3.{series}.{number}"
+                )
+            )
+    patient = Patient.objects.get()
+    for number in range(40):
+        Study.objects.create(patient_record=patient, study_instance_uid=f"9.{number}")
+
+
+@pytest.mark.parametrize(
+    ("path", "queries"),
+    [
+        pytest.param("/", WHO + 2, id="study list: page, count"),
+        pytest.param("/?after=1&sort=name", WHO + 3, id="study list further on: its place as well"),
+        pytest.param("/studies/1.2.3/", WHO + 3, id="study page: study, series, other studies"),
+        pytest.param("/studies/1.2.3/view/", WHO + 1, id="viewer page: study"),
+        pytest.param("/api/studies/", WHO + 2, id="API list: page, count"),
+        pytest.param("/api/studies/1.2.3/", WHO + 2, id="API study: study, series"),
+        pytest.param("/dicom-web/studies", WHO + 1, id="search for studies"),
+        pytest.param("/dicom-web/studies/1.2.3/series", WHO + 1, id="search for series"),
+        pytest.param("/dicom-web/studies/1.2.3/instances", WHO + 1, id="search for instances"),
+        pytest.param("/dicom-web/studies/1.2.3/metadata", WHO + 1, id="metadata of a study"),
+        pytest.param(
+            "/dicom-web/studies/1.2.3/series/1.2.3.1/metadata", WHO + 1, id="metadata of a series"
+        ),
+        pytest.param(
+            "/dicom-web/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.2/frames/1",
+            WHO + 1, id="a frame",
+        ),
+        pytest.param(
+            "/dicom-web/studies/1.2.3/series/1.2.3.1?accept=multipart/related;transfer-syntax=*",
+            WHO + 1, id="a series, whole",
+        ),
+    ],
+)  # fmt: skip
+def test_a_page_costs_so_many_queries(client, many, django_assert_num_queries, path, queries):
+    with django_assert_num_queries(queries):
+        response = client.get(path)
+        if response.streaming:
+            b"".join(response)
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("model", ["patient", "study", "series", "instance", "storedobject"])
+def test_an_admin_list_costs_no_query_per_row(client, many, admin_client, model):
+    from django.db import connection  # noqa: PLC0415
+    from django.test.utils import CaptureQueriesContext  # noqa: PLC0415
+
+    with CaptureQueriesContext(connection) as captured:
+        response = admin_client.get(f"/admin/studies/{model}/")
+
+    assert response.status_code == 200
+    assert len(captured) < 12
