@@ -2,7 +2,7 @@
 
 import os
 
-bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a container has one network
+bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"  # a container has one network
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # A browser opens six connections to fetch images; a sync worker would serve one of them.

@@ -29,14 +29,17 @@ class StudyFilter(django_filters.FilterSet):
     study_description = django_filters.CharFilter(
         label="Description", max_length=200, method="by_description"
     )
-    modality = django_filters.MultipleChoiceFilter(
-        label="Modality", choices=MODALITIES, method="by_modality"
-    )
     date_from = django_filters.DateFilter(
         label="From", method="by_date_from", widget=forms.DateInput(attrs={"type": "date"})
     )
     date_to = django_filters.DateFilter(
         label="To", method="by_date_to", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    modality = django_filters.MultipleChoiceFilter(
+        label="Modality",
+        choices=MODALITIES,
+        method="by_modality",
+        widget=forms.CheckboxSelectMultiple,
     )
 
     class Meta:
