@@ -1,0 +1,100 @@
+"""A real portal for tests that need one: own database, gunicorn, people, a few studies."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from django.conf import settings
+
+from pacs_portal.db.embedded_server import EmbeddedServer
+
+DATABASE = "postgres"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_for(question, *, seconds: float = 20) -> None:
+    """Ask until the answer is true."""
+    deadline = time.monotonic() + seconds
+    while not question():
+        if time.monotonic() > deadline:
+            raise TimeoutError(question)
+        time.sleep(0.1)
+
+
+class RunningPortal:
+    """Started as `make run` starts it, but with a database that a test may stop."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.database = EmbeddedServer(directory / "postgresql" / "data")
+        self.url = ""
+        self.passwords: dict[str, str] = {}
+        self._gunicorn: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "PACS_DEMONSTRATION": "true",
+            "PACS_VAR_DIR": str(self.directory),
+            "DATABASE_URL": self.database.database_url(DATABASE),
+            "DJANGO_SETTINGS_MODULE": "pacs_portal.settings",
+        }
+
+    def manage(self, *arguments: str) -> str:
+        """Standard output of a management command that must succeed."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=settings.BASE_DIR, env=self.environment, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self) -> None:
+        self.database.start()
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("collectstatic", "--noinput", "--verbosity", "0")
+        table = self.manage("create_demo_users")
+        # Two or more spaces separate role, user name and password.
+        rows = re.findall(r"^\S.*?\s{2,}(\S+)\s+(\S+)$", table, re.MULTILINE)
+        self.passwords = dict(rows)
+        self._start_gunicorn()
+
+    def _start_gunicorn(self) -> None:
+        port = free_port()
+        self.url = f"http://localhost:{port}"
+        command = [
+            sys.executable, "-m", "gunicorn", "--config", "python:pacs_portal.gunicorn",
+            "--bind", f"127.0.0.1:{port}", "pacs_portal.wsgi",
+        ]  # fmt: skip
+        with (self.directory / "gunicorn.log").open("wb") as log:
+            self._gunicorn = subprocess.Popen(
+                command, cwd=settings.BASE_DIR, env=self.environment, stdout=log,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        wait_for(self._is_ready)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self) -> None:
+        if self._gunicorn:
+            self._gunicorn.terminate()
+            self._gunicorn.wait(timeout=30)
+        self.database.stop(force=True)
