@@ -113,7 +113,18 @@ TEMPLATES = [
 if database_url := env.str("DATABASE_URL", default=""):
     DATABASES = {"default": env.db_url_config(database_url)}
     DATABASES["default"]["ENGINE"] = "django_prometheus.db.backends.postgresql"
-    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 3, "application_name": "pacs-web"}
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 3,
+        "application_name": "pacs-web",
+        # Poolers close the connection of a client that speaks a newer protocol.
+        "max_protocol_version": "3.0",
+        "gssencmode": "disable",
+        "keepalives_idle": 5,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 else:
     DATABASES = {
         "default": {
