@@ -79,6 +79,8 @@ async function openStudy(viewer, list) {
   const rail = new Rail(find('#series'), viewer.seriesList, (series) => viewer.open(series));
   viewer.addEventListener('series', () => rail.mark(viewer.series));
   viewer.addEventListener('view', () => rail.loadThumbnails(), { once: true });
-  await viewer.openFirst();
+  // The study page links to a series by its UID behind the #.
+  const linked = viewer.seriesList.find(({ uid }) => uid === location.hash.slice(1));
+  await (linked ? viewer.open(linked) : viewer.openFirst());
   rail.loadThumbnails();
 }
