@@ -13,6 +13,7 @@ keepalive = 620  # longer than any load balancer keeps its side open
 max_requests = 5000
 max_requests_jitter = 500
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
+control_socket_disable = True  # nobody uses it, and a read-only home has no place for it
 # Paths only: a query string of a DICOMweb search holds patient data.
 accesslog = "-"
 access_log_format = "%(t)s %(m)s %(U)s %(s)s %(B)s bytes %(M)s ms"
