@@ -15,6 +15,7 @@ from studies.errors import InvalidInstanceError
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA = 0x7FE00010
+_SPECIFIC_CHARACTER_SET = 0x00080005
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG_VRS = {
     b"OB",
@@ -35,6 +36,14 @@ _SHORT_VRS = {
     b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN",
     b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
 }  # fmt: skip
+
+# Parts of names of Python's codecs that the library would look up, though no DICOM term means
+# them: some take hours for a long text, others do not give text at all.
+_NO_CHARACTER_SETS = (
+    b"punycode", b"idna", b"escape", b"undefined", b"rot", b"hex", b"zlib", b"zip", b"bz2",
+    b"base", b"quo", b"uu",
+)  # fmt: skip
+_MAX_CHARACTER_SET_BYTES = 1024
 
 Buffer = bytes | memoryview | mmap
 
@@ -102,6 +111,8 @@ class Walker:
         self._u4 = struct.Struct(order + "L").unpack_from
 
     def __iter__(self) -> Iterator[Element]:
+        if self._encoding.implicit_vr:
+            self._refuse_explicit_vr()
         while self._position < self._end:
             yield self._top_level_element()
 
@@ -111,12 +122,10 @@ class Walker:
         if tag >> 16 == 0xFFFE:
             raise InvalidInstanceError("a delimiter stands outside of any sequence")
         value = self._position
-        if tag == PIXEL_DATA and length == UNDEFINED_LENGTH:
-            self._skip_fragments()
-        elif self._opens_sequence(tag, vr, length):
+        if self._opens_sequence(vr, length) and tag != PIXEL_DATA:
             self._skip_sequence(vr, length)
         else:
-            self._skip_value(length, self._end)
+            self._skip_plain(tag, length)
         return Element(tag, vr.decode(), start, value, self._position, length == UNDEFINED_LENGTH)
 
     def _read_header(self, *, implicit_vr: bool) -> tuple[int, bytes, int]:
@@ -140,13 +149,39 @@ class Walker:
         self._position = position + 12
         return tag, vr, self._u4(self._data, position + 8)[0]
 
-    def _opens_sequence(self, tag: int, vr: bytes, length: int) -> bool:
-        return vr == b"SQ" or (length == UNDEFINED_LENGTH and tag >> 16 != 0xFFFE)
+    def _opens_sequence(self, vr: bytes, length: int) -> bool:
+        return vr == b"SQ" or (vr == b"UN" and length == UNDEFINED_LENGTH)
 
-    def _skip_value(self, length: int, limit: int) -> None:
-        if length == UNDEFINED_LENGTH or self._position + length > limit:
+    def _skip_plain(self, tag: int, length: int) -> None:
+        """Pass over the value of an element that is no sequence."""
+        if length == UNDEFINED_LENGTH:
+            self._skip_fragments()
+            return
+        if tag == _SPECIFIC_CHARACTER_SET:
+            self._check_character_set(length)
+        self._skip_value(length)
+
+    def _skip_value(self, length: int) -> None:
+        if length == UNDEFINED_LENGTH or self._position + length > self._limit():
             raise InvalidInstanceError("a data element is longer than what holds it")
         self._position += length
+
+    def _check_character_set(self, length: int) -> None:
+        read = min(length, _MAX_CHARACTER_SET_BYTES + 1)
+        terms = bytes(self._data[self._position : self._position + read])
+        if len(terms) > _MAX_CHARACTER_SET_BYTES or any(
+            name in terms.lower() for name in _NO_CHARACTER_SETS
+        ):
+            raise InvalidInstanceError("a character set is none of DICOM's (PS3.3 C.12.1.1.2)")
+
+    def _refuse_explicit_vr(self) -> None:
+        """A length of capital letters alone is longer than any first element.
+
+        The library would guess from it that VRs are explicit, and read on past all bounds.
+        """
+        letters = bytes(self._data[self._position + 4 : self._position + 6])
+        if letters.isalpha() and letters.isupper():
+            raise InvalidInstanceError("explicit VRs stand where implicit ones are due")
 
     def _skip_sequence(self, vr: bytes, length: int) -> None:
         """Walk through everything nested in the sequence that starts here."""
@@ -182,10 +217,10 @@ class Walker:
             self._stack.pop()
         elif tag >> 16 == 0xFFFE:
             raise InvalidInstanceError("a delimiter stands where a data element is due")
-        elif self._opens_sequence(tag, vr, length):
+        elif self._opens_sequence(vr, length):
             self._open(is_sequence=True, length=length, implicit_vr=self._nested_encoding(vr))
         else:
-            self._skip_value(length, self._limit())
+            self._skip_plain(tag, length)
 
     def _limit(self) -> int:
         return min((o.end for o in self._stack if o.end is not None), default=self._end)
@@ -196,6 +231,8 @@ class Walker:
         end = None if length == UNDEFINED_LENGTH else self._position + length
         if end is not None and end > self._limit():
             raise InvalidInstanceError("a sequence is longer than what holds it")
+        if implicit_vr and not is_sequence and not self._encoding.implicit_vr:
+            self._refuse_explicit_vr()
         self._stack.append(_Open(is_sequence, end, implicit_vr))
 
     def _skip_fragments(self) -> None:
@@ -208,11 +245,13 @@ class Walker:
                 raise InvalidInstanceError(
                     "encapsulated pixel data holds something else than items"
                 )
-            self._skip_value(length, self._end)
+            self._skip_value(length)
 
 
 def _dictionary_vr(tag: int) -> bytes:
-    """VR of a public tag by PS3.6; UN for what the dictionary leaves open."""
+    """VR of a public tag by PS3.6, the widest of several; UN where the tag is unknown."""
     entry = DicomDictionary.get(tag)
     vr = entry[0] if entry else "UN"
-    return vr.encode() if len(vr) == 2 else b"UN"
+    if len(vr) == 2:
+        return vr.encode()
+    return b"OW" if "OW" in vr else b"US"

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
 from studies.dicom.elements import Buffer, Element
 from studies.errors import InvalidInstanceError
@@ -94,13 +95,19 @@ def _frame_starts(
     if len(fragments) == frames:
         return starts
     listed = _basic_offset_table(data, table, starts[0])
-    if len(listed) == frames and set(listed) <= set(starts):
+    if len(listed) == frames and _are_starts(listed, starts):
         return listed
     # A codestream begins with SOI (JPEG, JPEG-LS) or SOC (JPEG 2000): PS3.5 A.4.1 to A.4.4.
     begins = [
         s for s, length in fragments if bytes(data[s + 8 : s + 10]) in (b"\xff\xd8", b"\xff\x4f")
     ]
-    return begins if len(begins) == frames else []
+    return begins if len(begins) == frames and _are_starts(begins, starts) else []
+
+
+def _are_starts(frames: list[int], fragments: list[int]) -> bool:
+    """Every frame starts with a fragment, the first with the first, each behind the one before."""
+    ascending = all(one < next_ for one, next_ in pairwise(frames))
+    return ascending and frames[0] == fragments[0] and set(frames) <= set(fragments)
 
 
 def _basic_offset_table(data: Buffer, table: tuple[int, int], first: int) -> list[int]:

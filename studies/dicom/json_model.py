@@ -3,10 +3,12 @@
 import base64
 import json
 import math
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 from pydicom.valuerep import PersonName as PydicomName
 
@@ -17,12 +19,21 @@ JsonObject = dict[str, dict[str, Any]]
 _BINARY = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 _INTEGER = {"IS", "SL", "SS", "SV", "UL", "US", "UV"}
 _REAL = {"DS", "FL", "FD"}
+_FREE_TEXT = {"LT", "ST", "UT"}
 # What pydicom raises on values that do not fit their VR.
-_UNREADABLE = (
-    ValueError, TypeError, KeyError, NotImplementedError, AttributeError, OSError, RecursionError,
-    ArithmeticError,
+UNREADABLE = (
+    ValueError, TypeError, LookupError, NotImplementedError, AttributeError, OSError,
+    RecursionError, ArithmeticError, BytesLengthException, struct.error,
 )  # fmt: skip
-_CONTROLS = {c: None for c in (*range(32), *range(127, 160)) if chr(c) not in "\t\n\r"}
+# C0 and C1, what turns the direction of a line, and halves of characters, which UTF-8 cannot hold.
+_CONTROLS = {
+    code: None
+    for code in (
+        *range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A),
+        *range(0xD800, 0xE000),
+    )
+    if chr(code) not in "\t\n\r"
+}  # fmt: skip
 
 
 def dataset_to_json(dataset: Dataset, bulk: Iterable[str] = ()) -> JsonObject:
@@ -46,7 +57,7 @@ def _element_to_json(dataset: Dataset, tag: Any) -> dict[str, Any]:
     try:
         element = dataset[tag]
         return value_to_json(element.VR, element.value)
-    except _UNREADABLE:
+    except UNREADABLE:
         raw = dataset.get_item(tag)
         return {"vr": str(getattr(raw, "VR", None) or "UN")[:2]}
 
@@ -81,10 +92,12 @@ def _scalar_to_json(vr: str, value: Any) -> Any:
     if vr == "AT":
         return f"{int(value):08X}"
     if vr in _INTEGER:
-        return int(value)
+        return int(value) if int(value) == value else float(value)  # "1.5" as IS of a device
     if vr in _REAL:
         number = float(value)
         return number if math.isfinite(number) else None  # JSON has no NaN and no infinity
+    if vr in _FREE_TEXT:  # leading spaces count there (PS3.5 6.2)
+        return str(value).translate(_CONTROLS).rstrip(" ") or None
     return clean(str(value)) or None
 
 

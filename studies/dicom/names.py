@@ -18,6 +18,8 @@ _UNDECOMPOSED = str.maketrans(
         "þ": "th",
     }
 )
+# Three groups of four-byte characters still fit in an entry of a B-tree of PostgreSQL (2704 bytes).
+_MAX_FOLDED = 200
 _SEPARATORS = re.compile(r"[\s^=,]+")
 
 
@@ -39,8 +41,11 @@ class PersonName:
 
     @property
     def folded(self) -> str:
-        """The groups as search words (see `fold`), separated by `=`."""
-        groups = (fold(g) for g in (self.alphabetic, self.ideographic, self.phonetic))
+        """The groups as search words (see `fold`), separated by `=`, bounded for the index."""
+        groups = (
+            fold(g)[:_MAX_FOLDED].strip()
+            for g in (self.alphabetic, self.ideographic, self.phonetic)
+        )
         return "=".join(groups).rstrip("=")
 
     def as_json(self) -> dict[str, str]:
@@ -55,7 +60,9 @@ class PersonName:
 
 def fold(text: str) -> str:
     """Words without case, accents and separators, one space between: what a search compares."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Compatibility forms such as a modifier letter A become capitals only by NFKD.
+    small = unicodedata.normalize("NFKD", text).casefold()
+    decomposed = unicodedata.normalize("NFKD", small)
     bare = "".join(c for c in decomposed if not unicodedata.combining(c))
     recomposed = unicodedata.normalize("NFC", bare.translate(_UNDECOMPOSED))
     return _SEPARATORS.sub(" ", recomposed).strip()

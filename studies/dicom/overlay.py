@@ -30,7 +30,7 @@ def to_dicom_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime.date):
-        return value.strftime("%Y%m%d")
+        return value.isoformat().replace("-", "")  # strftime drops zeros of early years
     if isinstance(value, datetime.time):
         return value.strftime("%H%M%S.%f" if value.microsecond else "%H%M%S")
     return str(value)
@@ -69,8 +69,8 @@ def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> b
     _to_utf_8(dataset)
     for keyword, value in identity.items():
         setattr(dataset, keyword, to_dicom_text(value))
-    if "SOPInstanceUID" in identity:
-        meta.MediaStorageSOPInstanceUID = identity["SOPInstanceUID"]
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID  # devices leave either out
     output = DicomBytesIO()
     output.write(head[:132])
     write_file_meta_info(output, meta)

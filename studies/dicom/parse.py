@@ -4,7 +4,6 @@ import datetime
 import io
 import mmap
 import re
-import struct
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -26,7 +25,12 @@ from studies.dicom.frames import (
     index_native,
 )
 from studies.dicom.names import PersonName
-from studies.errors import InstanceTooLargeError, InvalidInstanceError
+from studies.errors import (
+    ArchiveError,
+    InstanceTooLargeError,
+    InvalidInstanceError,
+    StorageError,
+)
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -47,8 +51,12 @@ _BULK_VRS = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 # An honest data set rarely deflates a hundredfold; small ones may do as they like.
 _MAX_DEFLATE_RATIO = 200
 _ALWAYS_INFLATED = 64 * 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
 _MAX_HEADER_BYTES = 256 * 1024 * 1024
 _MAX_TEXT = 256
+# Of columns that are narrower.
+_WIDTHS = {"PatientSex": 16}
+_COUNTS = {"NumberOfFrames", "Rows", "Columns", "BitsAllocated"}
 _MAX_INTEGER = 2**31 - 1
 _MAX_PIXEL_BITS = 2**32 * 8 * 64
 
@@ -92,6 +100,7 @@ def parse_instance(file: IO[bytes], *, max_bytes: int) -> ParsedInstance:
         max_bytes: No file, and nothing that a file inflates to, may be longer.
 
     Raises:
+        StorageError: If there is no room to inflate a deflated data set.
         InvalidInstanceError: If it is not a Part 10 file, lacks one of the UIDs that identify an
             instance (PS3.3 C.7.2.1, C.7.3.1, C.12.1) or contradicts itself.
         InstanceTooLargeError: If a limit is passed.
@@ -99,12 +108,10 @@ def parse_instance(file: IO[bytes], *, max_bytes: int) -> ParsedInstance:
     try:
         with _mapped(file) as data:
             return _parse(data, max_bytes)
-    except InvalidInstanceError:
+    except ArchiveError:
         raise
-    except (struct.error, zlib.error, ValueError, KeyError, RecursionError, MemoryError) as error:
+    except (*json_model.UNREADABLE, zlib.error, MemoryError) as error:
         # The libraries' own complaints may quote values; the class alone says enough.
-        raise InvalidInstanceError(f"the file cannot be read ({type(error).__name__})") from error
-    except (TypeError, AttributeError, NotImplementedError, OSError) as error:
         raise InvalidInstanceError(f"the file cannot be read ({type(error).__name__})") from error
 
 
@@ -124,8 +131,11 @@ def _parse(data: mmap.mmap, max_bytes: int) -> ParsedInstance:
         raise InvalidInstanceError("the file does not name its transfer syntax (PS3.10 7.1)")
     if transfer_syntax == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
         with tempfile.TemporaryFile() as inflated:
-            inflate(data, start, inflated, max_bytes=max_bytes)
-            inflated.flush()
+            try:
+                inflate(data, start, inflated, max_bytes=max_bytes)
+                inflated.flush()
+            except OSError as error:
+                raise StorageError("there is no room to inflate a data set") from error
             with mmap.mmap(inflated.fileno(), 0, access=mmap.ACCESS_READ) as flat:
                 return _parse_dataset(flat, start, transfer_syntax)
     return _parse_dataset(data, start, transfer_syntax)
@@ -153,12 +163,15 @@ def inflate(data: Buffer, start: int, target: IO[bytes], *, max_bytes: int) -> N
     target.write(data[:start])
     allowed = min(max_bytes, max(_ALWAYS_INFLATED, _MAX_DEFLATE_RATIO * (len(data) - start)))
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    written, position = 0, start
-    while not inflater.eof and (position < len(data) or inflater.unconsumed_tail):
+    written, position, piece = 0, start, b""
+    # A full piece may leave output inside the inflater when all input is consumed.
+    while not inflater.eof and (
+        position < len(data) or inflater.unconsumed_tail or len(piece) == _PIECE_BYTES
+    ):
         chunk = inflater.unconsumed_tail or data[position : position + 65536]
         if not inflater.unconsumed_tail:
             position += len(chunk)
-        piece = inflater.decompress(chunk, 1 << 20)
+        piece = inflater.decompress(chunk, _PIECE_BYTES)
         written += len(piece)
         if written > allowed:
             raise InstanceTooLargeError("the deflated data set inflates beyond any honest size")
@@ -241,10 +254,10 @@ def _index_frames(
     if element is None:
         return None
     pixels = PixelDescription(
-        rows=_integer(_value(dataset, "Rows")) or 0,
-        columns=_integer(_value(dataset, "Columns")) or 0,
-        samples_per_pixel=_integer(_value(dataset, "SamplesPerPixel")) or 1,
-        bits_allocated=_integer(_value(dataset, "BitsAllocated")) or 0,
+        rows=_count(_value(dataset, "Rows")) or 0,
+        columns=_count(_value(dataset, "Columns")) or 0,
+        samples_per_pixel=_count(_value(dataset, "SamplesPerPixel")) or 1,
+        bits_allocated=_count(_value(dataset, "BitsAllocated")) or 0,
         number_of_frames=_number_of_frames(dataset),
         subsampled=str(_value(dataset, "PhotometricInterpretation")) == "YBR_FULL_422",
     )
@@ -284,16 +297,18 @@ def _column_value(dataset: Dataset, attribute: Attribute) -> Any:
         return to_date(str(value or ""))
     if attribute.vr == "TM":
         return to_time(str(value or ""))
-    if attribute.vr in ("IS", "US"):
+    if attribute.keyword in _COUNTS:
+        return _count(value)
+    if attribute.vr == "IS":
         return _integer(value)
-    return _text(value)
+    return _text(value)[: _WIDTHS.get(attribute.keyword, _MAX_TEXT)]
 
 
 def _value(dataset: Dataset, keyword: str) -> Any:
     """The value, or None where it is absent or does not fit its VR."""
     try:
         return dataset.get(keyword)
-    except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError, ArithmeticError):
+    except json_model.UNREADABLE:
         return None
 
 
@@ -306,7 +321,7 @@ def _text(value: Any) -> str:
         text = "\\".join(str(item) for item in value)
     else:
         text = str(value)
-    return json_model.clean(text)[:_MAX_TEXT]
+    return json_model.clean(text)
 
 
 def _integer(value: Any) -> int | None:
@@ -314,7 +329,14 @@ def _integer(value: Any) -> int | None:
         number = int(value)
     except (ValueError, TypeError, OverflowError):
         return None
-    return number if -_MAX_INTEGER <= number <= _MAX_INTEGER else None
+    fits = number == value or not isinstance(value, float)
+    return number if fits and -_MAX_INTEGER <= number <= _MAX_INTEGER else None
+
+
+def _count(value: Any) -> int | None:
+    """As `_integer`; a negative one, which only a wrong VR can hold, is none."""
+    number = _integer(value)
+    return number if number is not None and number >= 0 else None
 
 
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})$")
@@ -339,6 +361,7 @@ def to_time(text: str) -> datetime.time | None:
     microsecond = int((fraction or "0").ljust(6, "0"))
     try:
         # A leap second is legal in DICOM and unknown to Python and PostgreSQL.
-        return datetime.time(int(hour), int(minute or 0), min(int(second or 0), 59), microsecond)
+        second = "59" if second == "60" else second
+        return datetime.time(int(hour), int(minute or 0), int(second or 0), microsecond)
     except ValueError:
         return None
