@@ -5,6 +5,7 @@ A key is ours alone (random, never a value of a file). An object is put once and
 has acknowledged it.
 """
 
+import io
 import os
 import tempfile
 import uuid
@@ -12,13 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore
 from django.conf import settings
 
 from studies.errors import StorageError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -55,7 +59,7 @@ class LocalStore:
 
     def spool(self) -> Path:
         spool = self._root / "incoming"
-        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_durable_directory(spool)
         return spool
 
     def put(self, key: str, path: Path) -> None:
@@ -64,7 +68,11 @@ class LocalStore:
         with path.open("rb") as file:
             os.fsync(file.fileno())
         path.replace(target)
-        _fsync_directory(target.parent)
+        try:
+            _fsync_directory(target.parent)
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise
 
     def read(self, key: str, start: int, end: int) -> bytes:
         with (self._root / key).open("rb") as file:
@@ -77,14 +85,15 @@ class LocalStore:
         (self._root / key).unlink(missing_ok=True)
 
     def _make_durable_directory(self, directory: Path) -> None:
-        """Once per process fsync the way down: another process may have made it and died."""
+        """Make the way down, and fsync it once per process: another may have made it and died."""
         if directory in self._durable_directories:
             return
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for parent in directory.parents:
-            _fsync_directory(parent)
-            if parent == self._root:
-                break
+        if directory == self._root:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            self._make_durable_directory(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        _fsync_directory(directory.parent)
         self._durable_directories.add(directory)
 
 
@@ -137,14 +146,24 @@ def _store() -> ObjectStore:
 def spooled() -> Iterator[IO[bytes]]:
     """A named file to gather input in; gone afterwards unless it was put."""
     with _as_storage_error("gather input"):
-        file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed below, kept when it is put
-            dir=_store().spool(), suffix=".part", delete=False
-        )
+        descriptor, name = tempfile.mkstemp(dir=_store().spool(), suffix=".part")
+    path = Path(name)
     try:
-        with file:
+        with io.BufferedRandom(_SpoolFile(path, descriptor)) as file:
             yield file
     finally:
-        Path(file.name).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+class _SpoolFile(io.FileIO):
+    """A full disk is the store's failure, not one of the input that is being read."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        super().__init__(path, "r+", opener=lambda *_: descriptor)
+
+    def write(self, content: "ReadableBuffer", /) -> int:
+        with _as_storage_error("gather input"):
+            return super().write(content)
 
 
 def put(key: str, file: IO[bytes]) -> None:
@@ -176,6 +195,8 @@ def read(key: str, start: int, end: int) -> bytes:
     Raises:
         StorageError: If the object is gone or shorter than that.
     """
+    if start == end:  # which remote stores refuse to answer
+        return b""
     with _as_storage_error("read"):
         content = _store().read(key, start, end)
     if len(content) != end - start:
