@@ -1,12 +1,15 @@
 """Files, folders and ZIP archives as a stream of candidates for `store_instance`."""
 
+import lzma
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 from django.conf import settings
 
@@ -16,63 +19,102 @@ MAX_ZIP_ENTRIES = 200_000
 # Of one entry; DICOM rarely reaches ten, a bomb a thousand.
 MAX_ZIP_RATIO = 200
 _SMALL = 64 * 1024 * 1024
+# What zipfile and the decompressors raise on archives that are damaged, or of a kind they lack.
+_UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError,
+    ValueError, LookupError, ArithmeticError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One file to try: itself, or an entry of a ZIP archive."""
+    """One file to try: itself, or an entry of a ZIP archive, which is open while it is its turn."""
 
     path: Path
-    entry: str = ""
+    archive: zipfile.ZipFile | None = None
+    entry: zipfile.ZipInfo | None = None
 
     @property
     def label(self) -> str:
-        return f"{self.path}!{self.entry}" if self.entry else str(self.path)
+        """Where it lies, in characters that a terminal and the database can hold."""
+        name = f"{self.path}!{self.entry.filename}" if self.entry else str(self.path)
+        return "".join(c if c.isprintable() else "\ufffd" for c in name)
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Raises InvalidInstanceError for an entry that promises to be a bomb."""
-        if not self.entry:
+        """Raises InvalidInstanceError for an entry that is a bomb, encrypted or damaged."""
+        if self.archive is None or self.entry is None:
             with self.path.open("rb") as file:
                 yield file
             return
-        with zipfile.ZipFile(self.path) as archive:
-            info = archive.getinfo(self.entry)
-            _check_entry(info)
-            with archive.open(info) as file:
-                yield file  # type: ignore[misc]
+        _check_entry(self.entry)
+        with _as_invalid():
+            entry = self.archive.open(self.entry)
+        with entry:
+            yield cast("BinaryIO", _EntryReader(entry))
+
+
+@dataclass(frozen=True, slots=True)
+class _EntryReader:
+    file: IO[bytes]
+
+    def read(self, size: int = -1, /) -> bytes:
+        with _as_invalid():
+            return self.file.read(size)
+
+
+@contextmanager
+def _as_invalid() -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        reason = f"the archive's entry cannot be read ({type(error).__name__})"
+        raise InvalidInstanceError(reason) from error
 
 
 def candidates(paths: Iterable[Path]) -> Iterator[Candidate]:
     """Every regular file below the paths in a stable order, archives unpacked one level deep.
 
-    Links inside a folder are not followed; a DICOMDIR is skipped, since it only lists others.
+    Links inside a folder are not followed; a DICOMDIR is skipped, since it only lists others. A
+    damaged archive is a candidate itself.
 
     Raises:
-        FileNotFoundError: If a path does not exist.
+        FileNotFoundError: If at a path is neither a file nor a folder.
+        OSError: If a folder cannot be read.
         InvalidInstanceError: If an archive has too many entries.
     """
     for path in paths:
-        if not path.exists():
+        if not (path.is_file() or path.is_dir()):
             raise FileNotFoundError(path)
         for file in _files(path):
-            if zipfile.is_zipfile(file) and not _is_dicom(file):
-                yield from _entries(file)
-            else:
+            archive = _archive(file)
+            if archive is None:
                 yield Candidate(file)
+                continue
+            with archive:
+                yield from (Candidate(file, archive, entry) for entry in _entries(archive))
 
 
 def _files(path: Path) -> Iterator[Path]:
-    if path.is_file():
-        yield path
-        return
-    for child in sorted(path.iterdir()):
-        if child.is_symlink():
+    waiting = [path]
+    while waiting:
+        current = waiting.pop()
+        named = current == path
+        if current.is_symlink() and not named:
             continue
-        if child.is_dir():
-            yield from _files(child)
-        elif child.is_file() and child.name.upper() != "DICOMDIR":
-            yield child
+        if current.is_dir():
+            waiting.extend(sorted(current.iterdir(), reverse=True))
+        elif current.is_file() and (named or current.name.upper() != "DICOMDIR"):
+            yield current
+
+
+def _archive(path: Path) -> zipfile.ZipFile | None:
+    if not zipfile.is_zipfile(path) or _is_dicom(path):
+        return None
+    try:
+        return zipfile.ZipFile(path)
+    except _UNREADABLE:
+        return None
 
 
 def _is_dicom(path: Path) -> bool:
@@ -82,16 +124,14 @@ def _is_dicom(path: Path) -> bool:
         return file.read(4) == b"DICM"
 
 
-def _entries(path: Path) -> Iterator[Candidate]:
-    with zipfile.ZipFile(path) as archive:
-        infos = archive.infolist()
-    if len(infos) > MAX_ZIP_ENTRIES:
+def _entries(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+    entries = archive.infolist()
+    if len(entries) > MAX_ZIP_ENTRIES:
         raise InvalidInstanceError(f"the archive has more than {MAX_ZIP_ENTRIES} entries")
-    for info in infos:
-        mode = info.external_attr >> 16
-        if info.is_dir() or stat.S_ISLNK(mode) or Path(info.filename).name.upper() == "DICOMDIR":
-            continue
-        yield Candidate(path, info.filename)
+    for entry in entries:
+        is_link = stat.S_ISLNK(entry.external_attr >> 16)
+        if not (entry.is_dir() or is_link or Path(entry.filename).name.upper() == "DICOMDIR"):
+            yield entry
 
 
 def _check_entry(info: zipfile.ZipInfo) -> None:

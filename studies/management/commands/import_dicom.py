@@ -1,6 +1,4 @@
 import json
-import zipfile
-import zlib
 from argparse import ArgumentParser
 from collections import Counter
 from pathlib import Path
@@ -35,19 +33,22 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         totals: Counter[str] = Counter(dict.fromkeys([*LABELS.values(), REJECTED], 0))
         try:
-            found = list(candidates(options["paths"]))
+            self._take_in_all(options["paths"], totals)
         except FileNotFoundError as error:
-            raise CommandError(f"There is nothing at {error}.") from error
-        except InvalidInstanceError as error:
+            raise CommandError(f"There is no file or folder at {error}.") from error
+        except (InvalidInstanceError, OSError) as error:
             raise CommandError(str(error)) from error
-        with progress_bar(len(found), "files") as bar:
-            for candidate in found:
-                totals[self._take_in(candidate)] += 1
-                bar.update(1)
         if options["json"]:
             self.stdout.write(json.dumps(totals))
         else:
             self.stdout.write(", ".join(f"{number} {label}" for label, number in totals.items()))
+
+    def _take_in_all(self, paths: list[Path], totals: Counter[str]) -> None:
+        number = sum(1 for _ in candidates(paths))  # also finds a wrong path before any is read
+        with progress_bar(number, "files") as bar:
+            for candidate in candidates(paths):
+                totals[self._take_in(candidate)] += 1
+                bar.update(1)
 
     def _take_in(self, candidate: Candidate) -> str:
         """Store one file; what is not simply accepted is told in a line."""
@@ -55,7 +56,7 @@ class Command(BaseCommand):
         try:
             with candidate.open() as stream:
                 result = store_instance(stream, provenance=provenance)
-        except (InvalidInstanceError, zipfile.BadZipFile, zlib.error, OSError) as error:
+        except (InvalidInstanceError, OSError) as error:
             reason = str(error) if isinstance(error, InvalidInstanceError) else type(error).__name__
             self.stderr.write(f"{REJECTED}: {candidate.label}: {reason}")
             return REJECTED
