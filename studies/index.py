@@ -40,6 +40,7 @@ def make_stored_object(parsed: ParsedInstance, **received: Any) -> StoredObject:
         bulk_values={tag: asdict(value) for tag, value in parsed.bulk.items()},
         pixel_data_offset=frames.offset if frames else None,
         pixel_data_length=frames.length if frames else None,
+        pixel_data_vr=frames.vr if frames else "",
         frame_length=frames.frame_length if frames else 0,
         frame_starts=list(frames.frame_starts) if frames else [],
         **received,

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
@@ -35,6 +35,7 @@ from studies.errors import NotAvailableError, NotFoundError
 from studies.models import Instance, Series, StoredObject, Study
 
 M = TypeVar("M", bound=Model)
+RangedReader = Callable[[int, int], bytes]
 
 # --- Finding -------------------------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ def retrieve_metadata(instances: Iterable[Instance], *, base_url: str) -> Iterat
         for tag, bulk in stored.bulk_values.items():
             header[tag] = {"vr": bulk["vr"], "BulkDataURI": f"{url}/bulkdata/{tag}"}
         if stored.pixel_data_offset is not None:
-            vr = "OW" if stored.frame_length else "OB"
+            vr = stored.pixel_data_vr
             header["7FE00010"] = {"vr": vr, "BulkDataURI": f"{url}/bulkdata/7FE00010"}
         yield dumps(dict(sorted(header.items())))
 
@@ -206,16 +207,23 @@ def _frames(instance: Instance, numbers: list[int]) -> Iterator[bytes]:
             if stored.frame_starts:
                 yield join_fragments(read(*stored.frame_starts[number - 1 : number + 1]))
             else:
-                start = (stored.pixel_data_offset or 0) + (number - 1) * stored.frame_length
-                frame = read(start, start + stored.frame_length)
-                yield _little_endian(frame, instance, stored)
+                yield _native_frame(instance, number, read)
 
 
-def _little_endian(frame: bytes, instance: Instance, stored: StoredObject) -> bytes:
-    swapped = stored.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN
-    if swapped and instance.bits_allocated and instance.bits_allocated > 8:  # noqa: PLR2004
-        return pixels.swap_bytes(frame, instance.bits_allocated // 8)
-    return frame
+def _native_frame(instance: Instance, number: int, read: RangedReader) -> bytes:
+    """One uncompressed frame, its words in little endian whatever they are stored in."""
+    stored = instance.stored_object
+    offset = stored.pixel_data_offset or 0
+    start, end = (number - 1) * stored.frame_length, number * stored.frame_length
+    if stored.transfer_syntax_uid != EXPLICIT_VR_BIG_ENDIAN:
+        return read(offset + start, offset + end)
+    # OW is swapped in its words even where a pixel is one byte (PS3.5 7.3), so a frame of odd
+    # length shares a word with its neighbour.
+    bytes_of_pixel = (instance.bits_allocated or 8) // 8
+    word = max(bytes_of_pixel, 2 if stored.pixel_data_vr == "OW" else 1)
+    first, last = start - start % word, end + -end % word
+    words = pixels.swap_bytes(read(offset + first, offset + last), word)
+    return words[start - first : end - first]
 
 
 def retrieve_bulk_value(instance: Instance, tag: str) -> Iterator[bytes]:
@@ -237,7 +245,7 @@ def _bulk(stored: StoredObject, start: int, end: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def _flat(stored: StoredObject) -> "Iterator[Any]":
+def _flat(stored: StoredObject) -> Iterator[RangedReader]:
     """A ranged reader over the positions of the index: inflated first where that is needed."""
     if stored.transfer_syntax_uid != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
         yield lambda start, end: storage.read(stored.object_key, start, end)

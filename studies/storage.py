@@ -11,6 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
@@ -109,7 +110,11 @@ class RemoteStore:
     """S3, GCS or Azure; credentials come from the provider's own environment variables."""
 
     def __init__(self, url: str) -> None:
-        self._store = obstore.store.from_url(url)
+        # A sender waits for the acknowledgement: rather an error that it can repeat than minutes.
+        self._store = obstore.store.from_url(
+            url,
+            retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=20)},
+        )
 
     def spool(self) -> None:
         return None

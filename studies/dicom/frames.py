@@ -36,6 +36,7 @@ class FrameIndex:
     Attributes:
         offset: First byte of the pixel data value.
         length: Bytes of the value, item headers included where it is encapsulated.
+        vr: OB or OW, as the element says it.
         frame_length: Bytes of a native frame; 0 where frames are encapsulated or share bytes.
         frame_starts: First item of each encapsulated frame, then the end; empty where native or
             where the fragments cannot be told apart.
@@ -43,6 +44,7 @@ class FrameIndex:
 
     offset: int
     length: int
+    vr: str
     frame_length: int = 0
     frame_starts: tuple[int, ...] = ()
 
@@ -56,7 +58,7 @@ def index_native(element: Element, pixels: PixelDescription) -> FrameIndex:
         )
     # Frames of single bits may share a byte (PS3.5 8.1.1); then there is no range for one of them.
     alone = pixels.number_of_frames == 1 or bits % 8 == 0
-    return FrameIndex(element.value, element.length, (bits + 7) // 8 if alone else 0)
+    return FrameIndex(element.value, element.length, element.vr, (bits + 7) // 8 if alone else 0)
 
 
 def index_encapsulated(data: Buffer, element: Element, number_of_frames: int) -> FrameIndex:
@@ -71,7 +73,9 @@ def index_encapsulated(data: Buffer, element: Element, number_of_frames: int) ->
         raise InvalidInstanceError("encapsulated pixel data has no fragments")
     starts = _frame_starts(data, table, fragments, number_of_frames)
     end = fragments[-1][0] + 8 + fragments[-1][1]
-    return FrameIndex(element.value, element.length, frame_starts=(*starts, end) if starts else ())
+    return FrameIndex(
+        element.value, element.length, element.vr, frame_starts=(*starts, end) if starts else ()
+    )
 
 
 def _items(data: Buffer, element: Element) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from threading import BoundedSemaphore
 _PROJECT = Path(__file__).resolve().parents[2]
 _WALL_SECONDS = 30
 _AT_ONCE = BoundedSemaphore(2)
-_WORDS = {2: "H", 4: "I", 8: "Q"}
+_WORDS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
 def swap_bytes(frame: bytes, width: int) -> bytes:

@@ -42,6 +42,7 @@ class StoredObject(ReceivedObject):
         default=dict, help_text="Long binary values by tag: VR, position, length."
     )
     pixel_data_offset = models.BigIntegerField(null=True)
+    pixel_data_vr = models.CharField("pixel data VR", max_length=2, blank=True)
     pixel_data_length = models.BigIntegerField(null=True)
     frame_length = models.BigIntegerField(default=0, help_text="Bytes of a native frame, else 0.")
     frame_starts = ArrayField(

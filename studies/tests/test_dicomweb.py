@@ -8,7 +8,14 @@ import pydicom
 import pytest
 
 from studies.models import Instance, Series, StoredObject, Study
-from studies.tests.builders import RLE, SAMPLES, make_encapsulated, make_file
+from studies.tests.builders import (
+    RLE,
+    SAMPLES,
+    make_dataset,
+    make_encapsulated,
+    make_file,
+    to_file,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -267,6 +274,21 @@ def test_big_endian_pixels_leave_as_little_endian(client, store):
     ((content_type, frame),) = parts(response)
     assert content_type.endswith("transfer-syntax=1.2.840.10008.1.2.1")
     assert frame[:4] == bytes([1, 0, 3, 2])
+
+
+def test_big_endian_words_of_single_bytes_leave_in_the_order_of_the_pixels(client, store):
+    """OW of 8-bit pixels is swapped in words, whatever the pixel is (PS3.5 7.3)."""
+    two_frames_of_nine = bytes([1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14, 17, 16])
+    dataset = make_dataset(
+        Rows=3, Columns=3, BitsAllocated=8, BitsStored=8, HighBit=7, NumberOfFrames="2",
+        PixelData=two_frames_of_nine,
+    )  # fmt: skip
+    dataset["PixelData"].VR = "OW"
+    store(to_file(dataset, "1.2.840.10008.1.2.2"))
+
+    response = client.get(f"{INSTANCE}/frames/1,2", headers={"Accept": OCTETS})
+
+    assert [frame for _, frame in parts(response)] == [bytes(range(9)), bytes(range(9, 18))]
 
 
 def test_deflated_pixels_leave_inflated(client, store):

@@ -90,7 +90,7 @@ def native(length: int, **description: object) -> FrameIndex:
 def test_native_frames_have_one_length(length, description, frame_length):
     found = native(length, **description)
 
-    assert found == FrameIndex(offset=20, length=length, frame_length=frame_length)
+    assert found == FrameIndex(offset=20, length=length, vr="OW", frame_length=frame_length)
 
 
 @pytest.mark.parametrize(
