@@ -7,14 +7,12 @@ from pathlib import Path
 os.environ["PACS_DEMONSTRATION"] = "true"
 os.environ.setdefault("PACS_VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
 
-from pacs_portal.settings import *  # noqa: E402
+from pacs_portal.settings import *
 
 # Object bytes of one test process; a fixture gives each test a directory of its own.
 OBJECT_STORE_URL = f"file://{tempfile.gettempdir()}/pacs-portal-tests"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MIDDLEWARE = [m for m in MIDDLEWARE if "whitenoise" not in m]
-STORAGES = {
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-}
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 LOGGING = LOGGING | {"root": {"handlers": [], "level": "WARNING"}}

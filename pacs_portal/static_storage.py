@@ -26,7 +26,10 @@ class PortalStaticFilesStorage(CompressedManifestStaticFilesStorage):
         return str(super().stored_name(name))
 
     def post_process(
-        self, paths: dict[str, Any], dry_run: bool = False, **options: Any  # noqa: FBT001, FBT002
+        self,
+        paths: dict[str, Any],
+        dry_run: bool = False,
+        **options: Any,
     ) -> Iterator[tuple[str, str, bool]]:
         own = {p: v for p, v in paths.items() if not p.startswith(self.prehashed)}
         yield from super().post_process(own, dry_run=dry_run, **options)

@@ -46,8 +46,8 @@ def pixels(page) -> np.ndarray:
 
 
 def wait_for_image(page, index=None):
-    wanted = f"#viewport[data-state=shown]{f'[data-image-index="{index}"]' if index else ''}"
-    page.wait_for_selector(wanted)
+    at = f'[data-image-index="{index}"]' if index else ""
+    page.wait_for_selector(f"#viewport[data-state=shown]{at}")
     page.wait_for_timeout(300)  # one more frame on a slow software renderer
 
 
