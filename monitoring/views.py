@@ -1,0 +1,60 @@
+"""The health of the portal, and what it says when it fails."""
+
+import sys
+from dataclasses import asdict
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.middleware import PROGRAM_PREFIXES
+from monitoring.probes import ProbeResult, probe_database
+from monitoring.serializers import HealthSerializer
+
+# Below the two seconds after which the light in the page header gives up.
+DATABASE_TIMEOUT_SECONDS = 1.5
+
+
+class HealthView(APIView):
+    """Whether the portal and what it stands on are working, asked now."""
+
+    @extend_schema(
+        operation_id="health", responses={200: HealthSerializer, 503: HealthSerializer}
+    )
+    def get(self, request: Request) -> Response:
+        components = {
+            "api": ProbeResult("up", None, "gives this answer"),
+            "database": probe_database(DATABASE_TIMEOUT_SECONDS),
+        }
+        all_up = all(component.state == "up" for component in components.values())
+        body = {
+            "state": "up" if all_up else "down",
+            "components": {name: asdict(result) for name, result in components.items()},
+            "checked_at": timezone.now(),
+        }
+        return Response(
+            HealthSerializer(body).data,
+            status=200 if all_up else 503,
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: 503 while the database is away, else 500; asks no database itself."""
+    database_is_away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    status = 503 if database_is_away else 500
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "5"} if database_is_away else {})
+    if request.path.startswith(PROGRAM_PREFIXES):
+        return JsonResponse({"detail": _DETAIL[status]}, status=status, headers=headers)
+    return HttpResponse(render_to_string(f"{status}.html"), status=status, headers=headers)
+
+
+_DETAIL = {
+    500: "The portal failed at this request. It has been logged.",
+    503: "The database does not answer. Try again in a few seconds.",
+}
