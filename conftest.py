@@ -56,7 +56,9 @@ def sign_in(db) -> Callable[..., Client]:
     """A client signed in with a role, or with none."""
 
     def sign_in(role: str | None = "radiologist") -> Client:
-        user = get_user_model().objects.create_user(username=f"{role or 'nobody'}-1")
+        user = get_user_model().objects.create_user(
+            username=f"{role or 'nobody'}-1", password="a password for tests"
+        )
         if role:
             user.groups.add(Group.objects.get(name=role))
         client = Client()

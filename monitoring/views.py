@@ -23,10 +23,8 @@ DATABASE_TIMEOUT_SECONDS = 1.5
 class HealthView(APIView):
     """Whether the portal and what it stands on are working, asked now."""
 
-    @extend_schema(
-        operation_id="health", responses={200: HealthSerializer, 503: HealthSerializer}
-    )
-    def get(self, request: Request) -> Response:
+    @extend_schema(operation_id="health", responses={200: HealthSerializer, 503: HealthSerializer})
+    def get(self, _request: Request) -> Response:
         components = {
             "api": ProbeResult("up", None, "gives this answer"),
             "database": probe_database(DATABASE_TIMEOUT_SECONDS),

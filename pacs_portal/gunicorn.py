@@ -1,6 +1,7 @@
 """How gunicorn serves the portal; the command line and GUNICORN_CMD_ARGS still win."""
 
 import os
+from typing import Any
 
 bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"  # a container has one network
 worker_class = "gthread"
@@ -17,3 +18,10 @@ control_socket_disable = True  # nobody uses it, and a read-only home has no pla
 # Paths only: a query string of a DICOMweb search holds patient data.
 accesslog = "-"
 access_log_format = "%(t)s %(m)s %(U)s %(s)s %(B)s bytes %(M)s ms"
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """While draining, close each connection behind its answer, so that clients go elsewhere."""
+    from monitoring.drain import close_connection_while_draining  # noqa: PLC0415 - needs Django
+
+    close_connection_while_draining(worker, request)

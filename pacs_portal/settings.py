@@ -29,7 +29,8 @@ def _secret_key() -> str:
     if not PACS_DEMONSTRATION:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Set it to a long random text, the same for every replica "
-            "(or SECRET_KEY_FILE to a file that holds it)."
+            "(or SECRET_KEY_FILE to a file that holds it); for a local demonstration set "
+            "PACS_DEMONSTRATION=true instead, as `make run` does."
         )
     path = PACS_VAR_DIR / "secret_key"
     if not path.exists():
