@@ -1,0 +1,1 @@
+"""Synthetic data: phantom images and fictitious records, pure and reproducible."""
