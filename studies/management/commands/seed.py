@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--random-seed", type=int, default=1, help="Another gives others.")
         parser.add_argument(
             "--until", type=datetime.date.fromisoformat, default=None, metavar="YYYY-MM-DD",
-            help="The last day of the ten years of studies (default today).",
+            help="The last day of the ten years of studies (default yesterday).",
         )  # fmt: skip
         parser.add_argument(
             "--if-empty", action="store_true", help="Do nothing where there are studies already."
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             written = seeding.seed_studies(
                 options["studies"],
                 random_seed=options["random_seed"],
-                until=options["until"] or timezone.localdate(),
+                until=options["until"] or timezone.localdate() - datetime.timedelta(days=1),
                 phantoms=phantoms,
                 progress=bar.update,
             )
