@@ -1,5 +1,6 @@
 """Plain films of chest and hand: thickness in the beam, 0 for air and about 1 for a trunk."""
 
+import itertools
 import math
 
 import numpy as np
@@ -384,7 +385,7 @@ def hand() -> FloatArray:
     _hand_flesh(plate)
     bones = plate.blank()
     for joints, half_width in _FINGERS:
-        for number, (near, far) in enumerate(zip(joints[:-1], joints[1:], strict=True)):
+        for number, (near, far) in enumerate(itertools.pairwise(joints)):
             tip = number == len(joints) - 2
             _long_bone(bones, near, far, half_width * (1, 0.86, 0.74, 0.62)[number], tip=tip)
     for outline in _WRIST:

@@ -210,7 +210,7 @@ def _paint_midline(canvas: Canvas, room: FloatArray) -> None:
     canvas.ellipsoid("calcification", (0, -58, 44), (1.8, 5, 8))
     canvas.ellipsoid("calcification", (0.5, -20, 66), (1.4, 7, 3))
     canvas.ellipsoid("pineal", (0, 25, 3), (2.5, 3, 2.5))
-    path = [(0, float(87 * c), float(8 + 74 * s)) for c, s in _ARC]
+    path = [(0.0, float(87 * c), float(8 + 74 * s)) for c, s in _ARC]
     tube(canvas, "vein", path, 3.6)
 
 

@@ -4,6 +4,7 @@ Positions are millimetres from the middle, x to the right and y down; a *path* i
 ``x, y, radius``.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -74,7 +75,8 @@ class Plate:
 
     def blank(self) -> "Plate":
         """An empty plate of the same size."""
-        return Plate(*self.values.shape, self.spacing_mm)
+        rows, columns = self.values.shape
+        return Plate(rows, columns, self.spacing_mm)
 
     def window(self, low: Sequence[float], high: Sequence[float]) -> Window:
         """Rows and columns between two corners in mm, perhaps none."""
@@ -104,7 +106,7 @@ class Plate:
         whole = self.window(path[:, :2].min(0) - reach, path[:, :2].max(0) + reach)
         top, left = whole[0].start, whole[1].start
         near = np.full((whole[0].stop - top, whole[1].stop - left), _FAR)
-        for start, end in zip(path[:-1], path[1:], strict=True):
+        for start, end in itertools.pairwise(path):
             low = np.minimum(start, end)[:2] - max(start[2], end[2])
             high = np.maximum(start, end)[:2] + max(start[2], end[2])
             rows, columns = self.window(low, high)

@@ -1,5 +1,7 @@
 """What lies in the trunk between the lungs and below the diaphragm."""
 
+import itertools
+
 import numpy as np
 
 from .canvas import Canvas, FloatArray, Point
@@ -37,7 +39,7 @@ def tube(canvas: Canvas, tissue: str, path: list[Point], radius: float) -> None:
     """A vessel of even width along straight pieces."""
     points = np.array(path)
     pieces = []
-    for first, second in zip(points[:-1], points[1:], strict=True):
+    for first, second in itertools.pairwise(points):
         count = int(np.sqrt(((second - first) ** 2).sum()) / (0.35 * radius)) + 2
         pieces.append(first + np.linspace(0, 1, count)[:, None] * (second - first))
     centers = np.concatenate(pieces)

@@ -1,0 +1,93 @@
+"""Other people's DICOM software at a running portal."""
+
+import io
+import re
+import shutil
+import subprocess
+
+import pydicom
+import pytest
+import requests
+from dicomweb_client import DICOMwebClient
+
+from studies.tests.builders import SAMPLES
+
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def session(portal):
+    """Signed in as a radiologist, by the form that a person uses."""
+    session = requests.Session()
+    form = session.get(f"{portal.url}/accounts/login/").text
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)[1]
+    session.post(
+        f"{portal.url}/accounts/login/",
+        data={
+            "login": "radiologist", "password": portal.passwords["radiologist"],
+            "csrfmiddlewaretoken": token,
+        },
+    )  # fmt: skip
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def client(portal, session):
+    return DICOMwebClient(f"{portal.url}/dicom-web", session=session)
+
+
+@pytest.fixture
+def real():
+    return pydicom.dcmread(SAMPLES / "test_files" / "CT_small.dcm")
+
+
+def test_dicomweb_client_finds_a_study_its_series_and_instances(client, real):
+    studies = client.search_for_studies(search_filters={"StudyInstanceUID": real.StudyInstanceUID})
+    series = client.search_for_series(real.StudyInstanceUID)
+    instances = client.search_for_instances(real.StudyInstanceUID, real.SeriesInstanceUID)
+
+    assert [s["0020000D"]["Value"][0] for s in studies] == [real.StudyInstanceUID]
+    assert [s["0020000E"]["Value"][0] for s in series] == [real.SeriesInstanceUID]
+    assert [i["00080018"]["Value"][0] for i in instances] == [real.SOPInstanceUID]
+
+
+def test_dicomweb_client_reads_metadata_as_a_data_set(client, real):
+    (metadata,) = client.retrieve_series_metadata(real.StudyInstanceUID, real.SeriesInstanceUID)
+
+    dataset = pydicom.Dataset.from_json(metadata, bulk_data_uri_handler=lambda _: b"")
+
+    assert dataset.PatientName == real.PatientName
+    assert dataset.ImagePositionPatient == real.ImagePositionPatient
+
+
+def test_dicomweb_client_gets_the_instance_and_its_frame(client, real):
+    uids = (real.StudyInstanceUID, real.SeriesInstanceUID, real.SOPInstanceUID)
+
+    instance = client.retrieve_instance(*uids)
+    (frame,) = client.retrieve_instance_frames(
+        *uids, frame_numbers=[1], media_types=(("application/octet-stream", "*"),)
+    )
+
+    assert instance.PixelData == real.PixelData
+    assert frame == real.PixelData
+
+
+def test_dcmtk_reads_a_seeded_instance_without_a_complaint(portal, session, tmp_path):
+    study = session.get(f"{portal.url}/dicom-web/studies", params={"limit": 1}).json()[0]
+    url = study["00081190"]["Value"][0]
+    instance = session.get(f"{url}/instances", params={"limit": 1}).json()[0]
+
+    answer = session.get(
+        instance["00081190"]["Value"][0], headers={"Accept": "application/dicom;transfer-syntax=*"}
+    )
+    (tmp_path / "instance.dcm").write_bytes(answer.content)
+    said = subprocess.run(
+        [shutil.which("dcmdump"), str(tmp_path / "instance.dcm")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    dataset = pydicom.dcmread(io.BytesIO(answer.content))
+    assert said.stderr == ""
+    assert dataset.StudyInstanceUID == study["0020000D"]["Value"][0]
+    assert f"[{dataset.PatientID}]" in said.stdout
