@@ -49,5 +49,5 @@ def _glands(
 
 def _calcify(rng: np.random.Generator, image: FloatArray) -> None:
     """A small cluster of bright grains."""
-    for row, column in (*rng.integers(-45, 45, (14, 2)), 620, 430):
+    for row, column in rng.integers(-45, 45, (14, 2)) + np.array((620, 430)):
         image[row - 1 : row + 2, column - 1 : column + 2] += np.float32(0.3)
