@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
-from pacs_portal.tests.running_portal import DATABASE
+from pacs_portal.tests.running_portal import DATABASE, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
 
@@ -114,9 +114,8 @@ def test_the_overlay_names_the_seeded_patient_and_not_the_phantom(page, stack):
 
 def test_every_series_of_a_study_page_has_a_picture(page, stack):
     page.goto(f"/studies/{stack[1]}/")
-    page.wait_for_function(
-        "[...document.querySelectorAll('.card img')].every(i => i.complete && i.naturalWidth > 0)"
-    )
+    drawn = "[...document.querySelectorAll('.card img')].every(i => i.complete && i.naturalWidth)"
+    wait_for(lambda: page.evaluate(drawn))
 
     assert page.locator(".card img").count() > 0
 

@@ -40,6 +40,12 @@ def test_a_row_says_who_what_and_how_much(client, store):
         assert text in page
 
 
+def test_a_name_that_runs_from_right_to_left_cannot_turn_the_date_beside_it(client, store):
+    store(make_file(PatientName="قباني^لنزار"))
+
+    assert "<bdi>لنزار قباني</bdi>" in client.get("/").content.decode()
+
+
 def test_a_name_with_markup_is_only_text(client, store):
     store(make_file(PatientName="<script>alert(1)</script>"))
 
