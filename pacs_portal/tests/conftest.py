@@ -1,4 +1,3 @@
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -32,11 +31,14 @@ def portal(tmp_path_factory) -> Iterator[RunningPortal]:
         portal.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # Playwright leaves an event loop in this thread; Django then forbids tests the database.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
+    """Chromium, gone before other tests: Playwright keeps an event loop in this thread.
+
+    Inside of one, Django forbids the database and hands out other connections.
+    """
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
 
 
