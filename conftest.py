@@ -14,7 +14,7 @@ from django.test import Client
 # Test marker → programs it needs and the Debian packages that bring them.
 NEEDS = {
     "browser": ({"chromium"}, "chromium"),
-    "peer": ({"dcmdump", "Orthanc", "pgbouncer"}, "dcmtk orthanc orthanc-dicomweb pgbouncer"),
+    "peer": ({"dcmdump", "Orthanc", "pgbouncer"}, "dcmtk orthanc pgbouncer"),
 }
 
 

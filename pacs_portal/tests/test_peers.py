@@ -1,6 +1,8 @@
 """Other people's DICOM software at a running portal."""
 
 import io
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +12,7 @@ import pytest
 import requests
 from dicomweb_client import DICOMwebClient
 
+from pacs_portal.tests.running_portal import free_port, wait_for
 from studies.tests.builders import SAMPLES
 
 pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
@@ -91,3 +94,65 @@ def test_dcmtk_reads_a_seeded_instance_without_a_complaint(portal, session, tmp_
     assert said.stderr == ""
     assert dataset.StudyInstanceUID == study["0020000D"]["Value"][0]
     assert f"[{dataset.PatientID}]" in said.stdout
+
+
+@pytest.fixture
+def orthanc(tmp_path):
+    """The URL of an Orthanc of our own."""
+    http, dicom = free_port(), free_port()
+    configuration = {
+        "Name": "peer", "StorageDirectory": str(tmp_path / "db"), "IndexDirectory": str(tmp_path / "db"),
+        "HttpPort": http, "DicomPort": dicom, "RemoteAccessAllowed": False, "Plugins": [],
+    }  # fmt: skip
+    (tmp_path / "orthanc.json").write_text(json.dumps(configuration))
+    program = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin")
+    with (tmp_path / "orthanc.log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, str(tmp_path / "orthanc.json")], stdout=log, stderr=subprocess.STDOUT
+        )
+    url = f"http://localhost:{http}"
+    try:
+        wait_for(lambda: _answers(f"{url}/system"))
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_a_seeded_instance_goes_through_orthanc_and_comes_back_the_same(
+    portal, session, orthanc, tmp_path
+):
+    study = session.get(f"{portal.url}/dicom-web/studies", params={"limit": 1}).json()[0]
+    instance = session.get(
+        f"{study['00081190']['Value'][0]}/instances", params={"limit": 1}
+    ).json()[0]
+    content = session.get(
+        instance["00081190"]["Value"][0], headers={"Accept": "application/dicom;transfer-syntax=*"}
+    ).content
+
+    stored = requests.post(f"{orthanc}/instances", data=content, timeout=20).json()
+    tags = requests.get(f"{orthanc}/instances/{stored['ID']}/simplified-tags", timeout=20).json()
+    returned = requests.get(f"{orthanc}/instances/{stored['ID']}/file", timeout=20).content
+
+    assert tags["PatientID"] == study["00100020"]["Value"][0]
+    assert tags["StudyInstanceUID"] == study["0020000D"]["Value"][0]
+    assert returned == content
+
+
+def test_a_file_that_orthanc_exports_is_imported(portal, orthanc, tmp_path):
+    original = (SAMPLES / "test_files" / "MR_small.dcm").read_bytes()
+    stored = requests.post(f"{orthanc}/instances", data=original, timeout=20).json()
+    archive = requests.get(f"{orthanc}/studies/{stored['ParentStudy']}/archive", timeout=20).content
+    (tmp_path / "study.zip").write_bytes(archive)
+
+    said = portal.manage("import_dicom", str(tmp_path / "study.zip"))
+
+    # The portal holds another encoding of this instance, so the archive's one is kept apart.
+    assert said.startswith("0 accepted, 0 already there, 1 conflicting, 0 rejected")

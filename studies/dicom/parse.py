@@ -16,7 +16,7 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import UID
 
 from studies.dicom import json_model
-from studies.dicom.attributes import Attribute, Level, at_level, is_uid
+from studies.dicom.attributes import BY_KEYWORD, Attribute, Level, at_level, is_uid
 from studies.dicom.elements import PIXEL_DATA, Bounds, Buffer, Element, Encoding, Walker
 from studies.dicom.frames import (
     FrameIndex,
@@ -235,17 +235,13 @@ def read_header(data: Buffer, elements: list[Element], encoding: Encoding) -> Da
 
 def _check_identity(columns: dict[Level, dict[str, Any]]) -> None:
     # The data set counts: file meta of the field often still names what a file was copied from.
-    for level, column in (
-        (Level.INSTANCE, "sop_class_uid"),
-        (Level.INSTANCE, "sop_instance_uid"),
-        (Level.STUDY, "study_instance_uid"),
-        (Level.SERIES, "series_instance_uid"),
-    ):
-        value = columns[level][column]
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        attribute = BY_KEYWORD[keyword]
+        value = columns[attribute.level][attribute.column]
         if not value:
-            raise InvalidInstanceError(f"the {column} is missing")
+            raise InvalidInstanceError(f"{keyword} is missing (Type 1)")
         if not is_uid(value):
-            raise InvalidInstanceError(f"the {column} is not a UID (PS3.5 9.1)")
+            raise InvalidInstanceError(f"{keyword} is not a UID (PS3.5 9.1)")
 
 
 def _index_frames(

@@ -4,7 +4,6 @@ import datetime
 import io
 import os
 import random
-import re
 import subprocess
 import sys
 import textwrap
@@ -172,16 +171,12 @@ def test_a_private_element_of_undefined_length_is_walked_and_kept():
     ],
 )
 def test_the_four_uids_are_demanded(keyword, value, complaint):
-    column = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=SOP)", "_", keyword).lower()
-
     dataset = make_dataset(**{keyword: value})
     meta = make_file()[: make_file().index(b"\x08\x00\x05\x00")]
     body = io.BytesIO()
     pydicom.dcmwrite(body, dataset, implicit_vr=False, little_endian=True)
 
-    assert (
-        outcome(meta + body.getvalue()).removesuffix(" (PS3.5 9.1)") == f"the {column} {complaint}"
-    )
+    assert outcome(meta + body.getvalue()).startswith(f"{keyword} {complaint} (")
 
 
 @pytest.mark.parametrize(

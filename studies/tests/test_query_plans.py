@@ -41,7 +41,7 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
                 number_of_study_related_instances, size_bytes, received_at, updated_at)
             SELECT %s, 'MRN-' || n, '', '', '', '', md5(n::text) || ' ' || md5((n * 7)::text), 'F',
                 '1.9.' || n, DATE '2015-01-01' + n %% 3650, '10:00', 'ACC-' || n, '',
-                'Study ' || md5((n %% 500)::text), '', '', '', '', 'Site',
+                'Study ' || md5((n * 3)::text), '', '', '', '', 'Site',
                 CASE WHEN n %% 100 = 0 THEN '{NM}' WHEN n %% 3 = 0 THEN '{CT}' ELSE '{DX}' END::text[],
                 1, 1, 1, now(), now()
             FROM generate_series(1, 50000) AS n
