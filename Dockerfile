@@ -29,5 +29,6 @@ WORKDIR /app
 USER 10001
 VOLUME /var/lib/pacs
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s CMD wget -q -O /dev/null http://127.0.0.1:8000/livez
+HEALTHCHECK --interval=10s --timeout=3s \
+    CMD ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8000/livez"]
 CMD ["gunicorn", "--config", "python:pacs_portal.gunicorn", "pacs_portal.wsgi"]
