@@ -31,16 +31,29 @@ def _is_transactional(item: pytest.Item) -> bool:
     return bool(marker and marker.kwargs.get("transaction")) or "live_server" in fixtures
 
 
-def _skip_what_is_missing(items: list[pytest.Item]) -> None:
+def _missing() -> dict[str, str]:
+    """Marker of the tests that cannot run here → why, and how to change it."""
     if os.environ.get("PACS_ALLOW_SKIPS", "yes") == "no":
-        return
+        return {}
     path = f"{os.environ['PATH']}:/usr/sbin"
+    reasons = {}
     for marker, (programs, packages) in NEEDS.items():
-        missing = sorted(p for p in programs if not shutil.which(p, path=path))
-        reason = f"{', '.join(missing)} not installed; get it with: apt install {packages}"
+        if absent := sorted(p for p in programs if not shutil.which(p, path=path)):
+            reasons[marker] = f"{', '.join(absent)} not installed: apt install {packages}"
+    return reasons
+
+
+def _skip_what_is_missing(items: list[pytest.Item]) -> None:
+    for marker, reason in _missing().items():
         for item in items:
-            if missing and item.get_closest_marker(marker):
+            if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each kind of tests that was skipped, instead of one for each test."""
+    for marker, reason in _missing().items():
+        terminalreporter.write_line(f"Skipped the {marker} tests; {reason}", yellow=True)
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from django.db.models.functions import Upper
 from studies.dicom.names import PersonName, readable
 
 
-class Patient(models.Model):
-    """Identity is Patient ID together with its issuer; an empty Patient ID identifies nobody."""
+class PatientIdentity(models.Model):
+    """Who the patient is: on the patient's own row and again on each study's."""
 
     patient_id = models.CharField("Patient ID", max_length=256, blank=True)
     issuer_of_patient_id = models.CharField("Issuer of Patient ID", max_length=256, blank=True)
@@ -18,6 +18,21 @@ class Patient(models.Model):
     patient_name_folded = models.CharField(max_length=800, blank=True, editable=False)
     patient_birth_date = models.DateField(null=True, blank=True)
     patient_sex = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def person_name(self) -> PersonName:
+        """The patient's name in its three groups."""
+        return PersonName(
+            self.patient_name, self.patient_name_ideographic, self.patient_name_phonetic
+        )
+
+
+class Patient(PatientIdentity):
+    """Identity is Patient ID together with its issuer; an empty Patient ID identifies nobody."""
+
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -37,9 +52,3 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return f"{readable(self.patient_name) or 'Unnamed'} ({self.patient_id or 'no ID'})"
-
-    @property
-    def name(self) -> PersonName:
-        return PersonName(
-            self.patient_name, self.patient_name_ideographic, self.patient_name_phonetic
-        )

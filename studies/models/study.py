@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models.functions import Upper
 
 from studies.dicom.names import PersonName
-from studies.models.patient import Patient
+from studies.models.patient import Patient, PatientIdentity
 
 _UID = r"^[0-9.]{1,64}$"
 
@@ -27,7 +27,7 @@ class StudyQuerySet(models.QuerySet["Study"]):
         return self.order_by("-study_moment", "-id")
 
 
-class Study(models.Model):
+class Study(PatientIdentity):
     """The patient's identity is repeated here, so that a list joins nothing.
 
     The aggregates are the archive's own (PS3.4 C.3.4), moved in the transaction of each ingest
@@ -36,14 +36,6 @@ class Study(models.Model):
 
     # Not called `patient`, because its column would then take the name of Patient ID.
     patient_record = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
-    patient_id = models.CharField("Patient ID", max_length=256, blank=True)
-    issuer_of_patient_id = models.CharField("Issuer of Patient ID", max_length=256, blank=True)
-    patient_name = models.CharField(max_length=256, blank=True)
-    patient_name_ideographic = models.CharField(max_length=256, blank=True)
-    patient_name_phonetic = models.CharField(max_length=256, blank=True)
-    patient_name_folded = models.CharField(max_length=800, blank=True, editable=False)
-    patient_birth_date = models.DateField(null=True, blank=True)
-    patient_sex = models.CharField(max_length=16, blank=True)
 
     study_instance_uid = models.CharField("Study Instance UID", max_length=64, unique=True)
     study_date = models.DateField(null=True, blank=True)
@@ -110,13 +102,6 @@ class Study(models.Model):
 
     def __str__(self) -> str:
         return self.accession_number or self.study_instance_uid
-
-    @property
-    def patient(self) -> PersonName:
-        """The patient's name in its three groups, from this row."""
-        return PersonName(
-            self.patient_name, self.patient_name_ideographic, self.patient_name_phonetic
-        )
 
     @property
     def referring_physician(self) -> PersonName:

@@ -141,7 +141,7 @@ def test_a_seeded_instance_comes_back_with_its_own_identity_and_the_phantoms_pix
     assert dataset.SOPInstanceUID == instance.sop_instance_uid
     assert dataset.file_meta.MediaStorageSOPInstanceUID == instance.sop_instance_uid
     assert dataset.StudyInstanceUID == study.study_instance_uid
-    assert str(dataset.PatientName) == str(study.patient)
+    assert str(dataset.PatientName) == str(study.person_name)
     assert dataset.PatientID == study.patient_id
     assert dataset.StudyDate == study.study_date.strftime("%Y%m%d")
     assert dataset.pixel_array.std() > 0
