@@ -1,10 +1,12 @@
 """The one way out: finds, authorises and streams what was stored, under the index's identity."""
 
+import io
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any, TypeVar
 
 from django.conf import settings
@@ -28,6 +30,7 @@ from studies.dicom.parse import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_TRANSFER_SYNTAXES,
+    deflate,
     inflate,
     read_meta,
 )
@@ -155,22 +158,32 @@ def retrieve_instance(instance: Instance) -> Iterator[bytes]:
     stored = instance.stored_object
     if not instance.is_overlaid:
         return storage.stream(stored.object_key, 0, stored.size_bytes)
-    if stored.transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
-        raise NotAvailableError("This deflated object cannot be given another identity yet.")
     return _overlaid(instance)
 
 
 def _overlaid(instance: Instance) -> Iterator[bytes]:
+    """The head rewritten, the pixels and what follows them as they are stored."""
     stored = instance.stored_object
-    end_of_head = _pixel_element_start(stored)
-    head = storage.read(stored.object_key, 0, end_of_head)
-    yield overlay_head(head, stored.transfer_syntax_uid, identity_of(instance))
-    yield from storage.stream(stored.object_key, end_of_head, stored.size_bytes)
+    with _flat(stored) as flat:
+        has_pixels = stored.pixel_data_offset is not None
+        start = _pixel_element_start(stored) if has_pixels else flat.size
+        head = overlay_head(flat.read(0, start), stored.transfer_syntax_uid, identity_of(instance))
+        rest = _pieces(flat.read, start, flat.size)
+        if stored.transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
+            yield from deflate(head, rest)
+        else:
+            yield head
+            yield from rest
+
+
+def _pieces(read: RangedReader, start: int, end: int) -> Iterator[bytes]:
+    for position in range(start, end, storage.CHUNK_BYTES):
+        yield read(position, min(end, position + storage.CHUNK_BYTES))
 
 
 def _pixel_element_start(stored: StoredObject) -> int:
     if stored.pixel_data_offset is None:
-        return stored.size_bytes
+        raise NotFoundError("The instance has no pixel data.")
     implicit = stored.transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN
     return stored.pixel_data_offset - (8 if implicit else 12)
 
@@ -202,12 +215,12 @@ def retrieve_frames(instance: Instance, numbers: Iterable[int]) -> Iterator[byte
 
 def _frames(instance: Instance, numbers: list[int]) -> Iterator[bytes]:
     stored = instance.stored_object
-    with _flat(stored) as read:
+    with _flat(stored) as flat:
         for number in numbers:
             if stored.frame_starts:
-                yield join_fragments(read(*stored.frame_starts[number - 1 : number + 1]))
+                yield join_fragments(flat.read(*stored.frame_starts[number - 1 : number + 1]))
             else:
-                yield _native_frame(instance, number, read)
+                yield _native_frame(instance, number, flat.read)
 
 
 def _native_frame(instance: Instance, number: int, read: RangedReader) -> bytes:
@@ -239,20 +252,27 @@ def retrieve_bulk_value(instance: Instance, tag: str) -> Iterator[bytes]:
 
 
 def _bulk(stored: StoredObject, start: int, end: int) -> Iterator[bytes]:
-    with _flat(stored) as read:
-        for position in range(start, end, storage.CHUNK_BYTES):
-            yield read(position, min(end, position + storage.CHUNK_BYTES))
+    with _flat(stored) as flat:
+        yield from _pieces(flat.read, start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """A ranged reader, and how many bytes there are to read."""
+
+    read: RangedReader
+    size: int
 
 
 @contextmanager
-def _flat(stored: StoredObject) -> Iterator[RangedReader]:
-    """A ranged reader over the positions of the index: inflated first where that is needed."""
+def _flat(stored: StoredObject) -> Iterator[_Flat]:
+    """The object in the positions of the index: inflated first where that is needed."""
     if stored.transfer_syntax_uid != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
-        yield lambda start, end: storage.read(stored.object_key, start, end)
+        yield _Flat(partial(storage.read, stored.object_key), stored.size_bytes)
         return
     with tempfile.TemporaryFile() as file:
         _inflate_to(file, stored)
-        yield lambda start, end: _read_file(file, start, end)
+        yield _Flat(partial(_read_file, file), file.seek(0, io.SEEK_END))
 
 
 def _inflate_to(file: IO[bytes], stored: StoredObject) -> None:
@@ -317,7 +337,7 @@ def _render_middle_frame(image: Instance) -> bytes | None:
     frames = number_of_frames(stored)
     if not frames:
         return None
-    with _flat(stored) as read:
-        head = read(0, _pixel_element_start(stored))
+    with _flat(stored) as flat:
+        head = flat.read(0, _pixel_element_start(stored))
     frame = next(_frames(image, [(frames + 1) // 2]))
     return pixels.render_thumbnail(head, frame, stored.transfer_syntax_uid)

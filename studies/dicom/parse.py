@@ -2,11 +2,12 @@
 
 import datetime
 import io
+import itertools
 import mmap
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -178,6 +179,18 @@ def inflate(data: Buffer, start: int, target: IO[bytes], *, max_bytes: int) -> N
         target.write(piece)
     if not inflater.eof:
         raise InvalidInstanceError("the deflated data set is cut off")
+
+
+def deflate(head: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
+    """The other way: `head` up to the end of its file meta as it is, all that follows deflated."""
+    _, start = read_meta(head)
+    yield head[:start]
+    deflater, written = zlib.compressobj(wbits=-zlib.MAX_WBITS), 0
+    for piece in map(deflater.compress, itertools.chain([head[start:]], rest)):
+        written += len(piece)
+        yield piece
+    last = deflater.flush()
+    yield last + bytes((written + len(last)) % 2)  # of even length (PS3.5 A.5)
 
 
 def encoding_of(transfer_syntax: str) -> Encoding:

@@ -227,6 +227,38 @@ def test_an_overlaid_instance_carries_the_identity_of_the_index(client, store):
     assert header["00100020"]["Value"] == ["NEW-1"]
 
 
+@pytest.mark.parametrize(
+    "syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
+)
+def test_an_overlaid_instance_keeps_its_transfer_syntax_and_its_pixels(client, store, syntax):
+    content = make_file(syntax)
+    store(content)
+    Study.objects.update(patient_id="NEW-1")
+    Instance.objects.update(is_overlaid=True)
+
+    ((_, part),) = parts(client.get(INSTANCE, headers={"Accept": DICOM}))
+
+    dataset = pydicom.dcmread(io.BytesIO(part))
+    assert dataset.file_meta.TransferSyntaxUID == syntax
+    assert dataset.PatientID == "NEW-1"
+    assert dataset.PixelData == pydicom.dcmread(io.BytesIO(content)).PixelData
+
+
+def test_an_overlaid_document_without_pixels_is_retrieved_too(client, store):
+    store(
+        make_file(
+            "1.2.840.10008.1.2.1.99", EncapsulatedDocument=b"%PDF" + bytes(100), PixelData=None
+        )
+    )
+    Study.objects.update(patient_id="NEW-1")
+    Instance.objects.update(is_overlaid=True)
+
+    ((_, part),) = parts(client.get(INSTANCE, headers={"Accept": DICOM}))
+
+    dataset = pydicom.dcmread(io.BytesIO(part))
+    assert (dataset.PatientID, dataset.EncapsulatedDocument[:4]) == ("NEW-1", b"%PDF")
+
+
 def test_instances_that_share_an_object_differ_in_identity(client, store):
     store(make_file())
     Instance.objects.create(
