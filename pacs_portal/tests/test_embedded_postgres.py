@@ -60,6 +60,8 @@ def absent_server(tmp_path):
 @pytest.fixture(scope="module")
 def data_directory(tmp_path_factory):
     server = EmbeddedServer(tmp_path_factory.mktemp("cluster") / "data")
+    server.start()
+    server.stop()
     yield server.data_directory
     server.delete()
 
