@@ -1,10 +1,13 @@
-"""Liveness and readiness, answered before anything else can refuse or fail."""
+"""What must be answered before anything else can refuse, fail or wait."""
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from monitoring.drain import is_draining
+from monitoring.health import health, probe_components
+
+HEALTH_PATH = "/api/health/"
 
 
 class ProbeMiddleware:
@@ -22,6 +25,24 @@ class ProbeMiddleware:
                 return _answer(200, "ok")
             if request.path_info == "/readyz":
                 return _answer(503, "draining") if is_draining() else _answer(200, "ok")
+        return self.get_response(request)
+
+
+class HealthMiddleware:
+    """Says that the portal is down before the session asks a database that may never answer.
+
+    Nobody can show who they are then, so this answer is for everyone; the view gives all others.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info == HEALTH_PATH:
+            answer = health(probe_components())
+            if answer["state"] == "down":
+                return JsonResponse(answer, status=503, headers={"Cache-Control": "no-store"})
+            request.health = answer  # type: ignore[attr-defined]  # for the view
         return self.get_response(request)
 
 

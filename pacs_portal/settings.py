@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "pacs_portal.csp.ContentSecurityPolicyMiddleware",
+    "monitoring.middleware.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -181,7 +182,11 @@ SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 
 # --- Web security ----------------------------------------------------------------------------
-_https = env.bool("PACS_HTTPS", default=not (DEBUG or PACS_DEMONSTRATION))
+_https = (
+    env.bool("PACS_HTTPS")
+    if env.str("PACS_HTTPS", default="")
+    else not (DEBUG or PACS_DEMONSTRATION)
+)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0

@@ -4,9 +4,9 @@ import datetime
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Upper
 
 from studies.access import Viewer, visible_to
@@ -28,14 +28,14 @@ def studies(viewer: Viewer) -> QuerySet[Study]:
 def with_patient_id(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
     """Patient ID that begins so, whatever its case."""
     return queryset.alias(patient_id_upper=Upper("patient_id")).filter(
-        patient_id_upper__startswith=text.upper()
+        patient_id_upper__startswith=_upper(text)
     )
 
 
 def with_accession_number(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
     """Accession number that begins so, whatever its case."""
     return queryset.alias(accession_upper=Upper("accession_number")).filter(
-        accession_upper__startswith=text.upper()
+        accession_upper__startswith=_upper(text)
     )
 
 
@@ -49,9 +49,14 @@ def with_patient_name(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
 def with_description(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
     """Every word is part of the study description."""
     queryset = queryset.alias(description_upper=Upper("study_description"))
-    for word in text.upper().split():
-        queryset = queryset.filter(description_upper__contains=word)
+    for word in text.split():
+        queryset = queryset.filter(description_upper__contains=_upper(word))
     return queryset
+
+
+def _upper(text: str) -> Upper:
+    """In capitals as the database makes them; Python's differ for some letters, ß among them."""
+    return Upper(Value(text))
 
 
 def with_modalities(queryset: QuerySet[Study], modalities: Iterable[str]) -> QuerySet[Study]:
@@ -65,13 +70,15 @@ def since(queryset: QuerySet[Study], day: datetime.date) -> QuerySet[Study]:
 
 def until(queryset: QuerySet[Study], day: datetime.date) -> QuerySet[Study]:
     """Up to the end of the day; a study without a date is in no range."""
-    return queryset.filter(
-        study_moment__lt=_midnight(day) + datetime.timedelta(days=1), study_date__isnull=False
-    )
+    return queryset.filter(study_moment__lte=_end_of(day), study_date__isnull=False)
 
 
 def _midnight(day: datetime.date) -> datetime.datetime:
-    return datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+    return datetime.datetime.combine(day, datetime.time.min, datetime.UTC)
+
+
+def _end_of(day: datetime.date) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time.max, datetime.UTC)
 
 
 # --- Pages of a list, as fast at any depth -------------------------------------------------------
@@ -179,9 +186,12 @@ def search(
     queryset, order = _rows(level)
     for name, value in keys.items():
         attribute = _attribute(name, level)
-        if value not in ("", "*"):
+        if "\0" in value:
+            raise InvalidQueryError(f"{attribute.keyword} holds a character that no value has")
+        wanted = value.strip(" ")  # padding (PS3.5 6.2)
+        if wanted not in ("", "*"):
             path = _PATHS[level][attribute.level] + attribute.column
-            queryset = queryset.filter(_MATCHERS[attribute.vr](path, value, attribute))
+            queryset = queryset.filter(_MATCHERS[attribute.vr](path, wanted, attribute))
     return visible_to(viewer, queryset).order_by(*order)
 
 
@@ -212,54 +222,92 @@ def _match_uid(path: str, value: str, attribute: Attribute) -> Q:
 
 def _match_text(path: str, value: str, attribute: Attribute) -> Q:
     """Single value or wildcards, case-sensitive (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
-    if attribute.derived:  # Modalities in Study: one of the study's modalities
-        return Q(**{f"{path}__contains": [value]})
+    if attribute.derived:
+        return _match_modality(path, value)
     if "*" in value or "?" in value:
-        return Q(**{f"{path}__regex": _wildcard_regex(value)})
+        return Q(**{f"{path}__regex": f"^{_wildcard_regex(value)}$"})
     return Q(**{path: value})
 
 
+def _match_modality(path: str, value: str) -> Q:
+    """Modalities in Study: of at least one of the study's series (PS3.4 C.3.4)."""
+    if "*" not in value and "?" not in value:
+        return Q(**{f"{path}__contains": [value]})
+    study = OuterRef(path.removesuffix("modalities_in_study") + "pk")
+    pattern = f"^{_wildcard_regex(value)}$"
+    return Q(Exists(Series.objects.filter(study=study, modality__regex=pattern)))
+
+
 def _match_name(path: str, value: str, _: Attribute) -> Q:
-    """One whole component group, without case and accents (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
-    pattern = _wildcard_regex(value, folded=True)[1:-1]
-    return Q(**{f"{path}_folded__regex": f"(^|=){pattern}($|=)"})
+    """Whole component groups, without case and accents (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
+    condition = Q()
+    for group in filter(None, value.split("=")):
+        pattern = _wildcard_regex(group, plain=_fold_piece, any_character="[^=]")
+        condition &= Q(**{f"{path}_folded__regex": f"(^|=){pattern}($|=)"})
+    return condition
 
 
-def _wildcard_regex(value: str, *, folded: bool = False) -> str:
+def _wildcard_regex(
+    value: str, *, plain: Callable[[str], str] = str, any_character: str = "."
+) -> str:
+    special = {"*": f"{any_character}*", "?": any_character}
     pieces = re.split(r"([*?])", value)
-    # Separators at the edge of a piece matter next to a wildcard, folding would lose them.
-    plain: Callable[[str], str] = _fold_piece if folded else str
-    special = {"*": ".*", "?": "."}
-    return f"^{''.join(special.get(piece) or re.escape(plain(piece)) for piece in pieces)}$"
+    return "".join(special.get(piece) or re.escape(plain(piece)) for piece in pieces)
 
 
 def _fold_piece(piece: str) -> str:
+    """As `fold`, but separators at its edges stay: they matter next to a wildcard."""
     core = fold(piece)
     before = " " if core and piece[:1] in "^ " else ""
     after = " " if core and piece[-1:] in "^ " else ""
     return f"{before}{core}{after}" if core else (" " if piece else "")
 
 
-def _match_range(path: str, value: str, attribute: Attribute, convert: Callable[[str], Any]) -> Q:
-    """`a`, `a-b`, `a-` or `-b`, ends included (PS3.4 C.2.2.2.5)."""
-    first, dash, last = value.partition("-")
-    ends = [convert(end) if end else None for end in (first, last or (first if not dash else ""))]
-    if any(end is None and text for end, text in zip(ends, (first, last), strict=True)):
-        raise InvalidQueryError(f"{attribute.keyword} is not a value or a range")
-    condition = Q(**{f"{path}__isnull": False})
-    if ends[0] is not None:
-        condition &= Q(**{f"{path}__gte": ends[0]})
-    if ends[1] is not None:
-        condition &= Q(**{f"{path}__lte": ends[1]})
+def _match_date(path: str, value: str, attribute: Attribute) -> Q:
+    first, last = _ends(value, attribute, to_date, to_date)
+    condition = _between(path, first, last)
+    if attribute.keyword == "StudyDate":  # the same in terms of the column that has an index
+        moment = path.removesuffix("study_date") + "study_moment"
+        condition &= _between(moment, first and _midnight(first), last and _end_of(last))
     return condition
 
 
-def _match_date(path: str, value: str, attribute: Attribute) -> Q:
-    return _match_range(path, value, attribute, to_date)
-
-
 def _match_time(path: str, value: str, attribute: Attribute) -> Q:
-    return _match_range(path, value, attribute, to_time)
+    return _between(path, *_ends(value, attribute, to_time, _last_time))
+
+
+def _last_time(text: str) -> datetime.time | None:
+    """The last moment that a TM value of reduced precision stands for (PS3.5 6.2)."""
+    digits = re.sub("[:.]", "", text)
+    latest = digits + "235959999999"[len(digits) :]
+    return to_time(text) and to_time(f"{latest[:6]}.{latest[6:]}")
+
+
+T = TypeVar("T", datetime.date, datetime.time)
+
+
+def _ends(
+    value: str,
+    attribute: Attribute,
+    first_of: Callable[[str], T | None],
+    last_of: Callable[[str], T | None],
+) -> tuple[T | None, T | None]:
+    """Of `a`, `a-b`, `a-` or `-b`, both included (PS3.4 C.2.2.2.5); None where it is open."""
+    start, dash, end = value.partition("-")
+    end = end if dash else start
+    first, last = first_of(start) if start else None, last_of(end) if end else None
+    if (start and first is None) or (end and last is None):
+        raise InvalidQueryError(f"{attribute.keyword} is not a value or a range")
+    return first, last
+
+
+def _between(path: str, first: object, last: object) -> Q:
+    condition = Q(**{f"{path}__isnull": False})
+    if first is not None:
+        condition &= Q(**{f"{path}__gte": first})
+    if last is not None:
+        condition &= Q(**{f"{path}__lte": last})
+    return condition
 
 
 def _match_number(path: str, value: str, attribute: Attribute) -> Q:

@@ -85,6 +85,21 @@ def test_a_database_that_hangs_is_down_within_the_limit(own_server):
     assert seconds < 1.5
 
 
+def test_health_is_told_within_the_limit_although_no_session_can_be_read(own_server, django_client):
+    pid = own_server.postmaster_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        answer = django_client.get("/api/health/")
+        seconds = time.monotonic() - started
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    assert (answer.status_code, answer.json()["state"]) == (503, "down")
+    assert answer.json()["components"]["api"]["state"] == "up"
+    assert seconds < 2
+
+
 def test_asking_never_starts_the_embedded_database(own_server):
     own_server.stop(force=True)
 

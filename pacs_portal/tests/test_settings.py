@@ -54,6 +54,15 @@ def test_the_deployment_checks_find_nothing_in_a_production_configuration():
     assert result.returncode == 0, result.stderr
 
 
+def test_a_copy_of_the_example_with_only_what_is_required_is_as_safe_as_no_file_at_all():
+    example = (ROOT / ".env.example").read_text()
+    copied = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE)) | PRODUCTION
+
+    result = manage("check", "--deploy", "--fail-level", "WARNING", **copied)
+
+    assert result.returncode == 0, result.stderr
+
+
 def test_demonstration_users_are_never_made_in_production():
     result = manage("create_demo_users", **PRODUCTION)
 

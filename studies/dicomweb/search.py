@@ -53,7 +53,6 @@ def _search(request: HttpRequest, level: Level, parents: dict[str, str]) -> Http
     body = ",".join(dumps(row_to_json(row, base)) for row in found[:limit])
     response = HttpResponse(f"[{body}]", content_type=DICOM_JSON)
     _warn(request, response, rows.count() - offset - limit if len(found) > limit else 0)
-    response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 

@@ -89,6 +89,21 @@ def test_a_range_of_dates_includes_both_days_to_their_last_minute(viewer, add_st
     assert uids(found) == ["1.1", "1.2"]
 
 
+def test_the_last_day_that_there_is_ends_a_range_too(viewer, add_study):
+    add_study(study_date=datetime.date(2024, 3, 1), study_instance_uid="1.1")
+
+    assert uids(query.until(query.studies(viewer), datetime.date.max)) == ["1.1"]
+
+
+@pytest.mark.parametrize("text", ["Fuß", "fuß", "röntgen fuß", "RÖNTGEN"])
+def test_a_description_is_found_by_parts_of_its_words_whatever_their_letters(
+    viewer, add_study, text
+):
+    add_study(study_description="Röntgen Fuß links", study_instance_uid="1.1")
+
+    assert uids(query.with_description(query.studies(viewer), text)) == ["1.1"]
+
+
 def test_undated_studies_come_last(viewer, add_study):
     add_study(study_instance_uid="1.1")
     add_study(study_date=datetime.date(1999, 1, 1), study_instance_uid="1.2")
@@ -185,17 +200,27 @@ def test_the_count_stops_at_its_limit(viewer, add_study, monkeypatch):
         pytest.param({"StudyDate": "20240106-"}, False, id="open range, PS3.4 C.2.2.2.5"),
         pytest.param({"StudyDate": "-20240105"}, True, id="range to, PS3.4 C.2.2.2.5"),
         pytest.param({"StudyTime": "0900-1100"}, True, id="range of times"),
+        pytest.param({"StudyTime": "1015"}, True, id="a minute is all of it, PS3.5 6.2"),
+        pytest.param({"StudyTime": "-1015"}, True, id="a range ends with its last minute"),
+        pytest.param({"StudyTime": "101531"}, False, id="a second of another time"),
+        pytest.param({"PatientID": "P1 "}, True, id="padding does not count, PS3.5 6.2"),
+        pytest.param({"PatientName": "doe^jane=山田"}, True, id="two groups, PS3.5 6.2.1"),
+        pytest.param({"PatientName": "Doe^Jane=鈴木"}, False, id="two groups, one of another"),
         pytest.param({"ModalitiesInStudy": "CT"}, True, id="modalities, PS3.4 C.3.4"),
+        pytest.param({"ModalitiesInStudy": "C?"}, True, id="wildcard in a code string"),
+        pytest.param({"ModalitiesInStudy": "M*"}, False, id="wildcard of another modality"),
         pytest.param({"ModalitiesInStudy": "MR"}, False, id="another modality"),
         pytest.param({"StudyInstanceUID": "9.9,1.5"}, True, id="UID list, PS3.4 C.2.2.2.2"),
         pytest.param({"StudyInstanceUID": "9.9\\1.5"}, True, id="UID list of old clients"),
     ],
 )
 def test_study_keys_match(viewer, add_study, keys, found):
-    add_study(
-        "doe jane", patient_id="P1", study_instance_uid="1.5", modalities_in_study=["CT", "SR"],
-        study_date=datetime.date(2024, 1, 5), study_time=datetime.time(10, 15),
+    study = add_study(
+        "doe jane=山田", patient_id="P1", study_instance_uid="1.5", modalities_in_study=["CT", "SR"],
+        study_date=datetime.date(2024, 1, 5), study_time=datetime.time(10, 15, 30),
     )  # fmt: skip
+    for number, modality in enumerate(study.modalities_in_study):
+        study.series.create(modality=modality, series_instance_uid=f"1.5.{number}")
 
     assert query.search(viewer, Level.STUDY, keys).exists() is found
 
@@ -209,6 +234,7 @@ def test_study_keys_match(viewer, add_study, keys, found):
         {"StudyDate": "yesterday"},
         {"StudyDate": "20241399"},
         {"StudyDate": "2024-01-05"},
+        {"PatientName": "a\0b"},
     ],
 )
 def test_a_key_that_cannot_be_understood_is_refused(viewer, keys):

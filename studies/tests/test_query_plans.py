@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from studies import query
+from studies.dicom.attributes import Level
 from studies.models import Patient, Study
 
 pytestmark = [
@@ -82,6 +83,14 @@ def test_each_filter_is_answered_from_an_index(viewer, name):
     plan = plan_of(restrict(query.studies(viewer), value))
 
     assert any(index in plan for index in indexes.split("|")), plan
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("keys", [{"StudyDate": "20160101"}, {"StudyDate": "20160101-20160107"}])
+def test_a_search_by_day_is_answered_from_an_index(viewer, keys):
+    plan = query.search(viewer, Level.STUDY, keys)[:1000].explain()
+
+    assert "study_newest_first" in plan
     assert "Seq Scan" not in plan
 
 
