@@ -16,8 +16,9 @@ from studies import storage
 from studies.access import Viewer, visible_to
 from studies.dicom import pixels
 from studies.dicom.attributes import Level, identity_attributes
+from studies.dicom.byte_order import WORD_BYTES, swap_words
 from studies.dicom.frames import join_fragments
-from studies.dicom.json_model import dumps
+from studies.dicom.json_model import UNREADABLE, dumps
 from studies.dicom.overlay import (
     Identity,
     overlay_head,
@@ -36,6 +37,8 @@ from studies.dicom.parse import (
 )
 from studies.errors import NotAvailableError, NotFoundError
 from studies.models import Instance, Series, StoredObject, Study
+
+PIXEL_DATA = "7FE00010"
 
 M = TypeVar("M", bound=Model)
 RangedReader = Callable[[int, int], bytes]
@@ -127,8 +130,9 @@ def retrieve_metadata(instances: Iterable[Instance], *, base_url: str) -> Iterat
         for tag, bulk in stored.bulk_values.items():
             header[tag] = {"vr": bulk["vr"], "BulkDataURI": f"{url}/bulkdata/{tag}"}
         if stored.pixel_data_offset is not None:
-            vr = stored.pixel_data_vr
-            header["7FE00010"] = {"vr": vr, "BulkDataURI": f"{url}/bulkdata/7FE00010"}
+            header[PIXEL_DATA] = {"vr": stored.pixel_data_vr}
+        if has_bulk_pixel_data(stored):
+            header[PIXEL_DATA]["BulkDataURI"] = f"{url}/bulkdata/{PIXEL_DATA}"
         yield dumps(dict(sorted(header.items())))
 
 
@@ -167,13 +171,23 @@ def _overlaid(instance: Instance) -> Iterator[bytes]:
     with _flat(stored) as flat:
         has_pixels = stored.pixel_data_offset is not None
         start = _pixel_element_start(stored) if has_pixels else flat.size
-        head = overlay_head(flat.read(0, start), stored.transfer_syntax_uid, identity_of(instance))
+        head = _overlaid_head(flat.read(0, start), instance)
         rest = _pieces(flat.read, start, flat.size)
         if stored.transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
             yield from deflate(head, rest)
         else:
             yield head
             yield from rest
+
+
+def _overlaid_head(head: bytes, instance: Instance) -> bytes:
+    try:
+        syntax = instance.stored_object.transfer_syntax_uid
+        return overlay_head(head, syntax, identity_of(instance))
+    except UNREADABLE as error:
+        # The library's own complaint may quote values; the class alone says enough.
+        reason = f"The stored header cannot be rewritten ({type(error).__name__})."
+        raise NotAvailableError(reason) from None
 
 
 def _pieces(read: RangedReader, start: int, end: int) -> Iterator[bytes]:
@@ -228,32 +242,51 @@ def _native_frame(instance: Instance, number: int, read: RangedReader) -> bytes:
     stored = instance.stored_object
     offset = stored.pixel_data_offset or 0
     start, end = (number - 1) * stored.frame_length, number * stored.frame_length
-    if stored.transfer_syntax_uid != EXPLICIT_VR_BIG_ENDIAN:
-        return read(offset + start, offset + end)
-    # OW is swapped in its words even where a pixel is one byte (PS3.5 7.3), so a frame of odd
-    # length shares a word with its neighbour.
-    bytes_of_pixel = (instance.bits_allocated or 8) // 8
-    word = max(bytes_of_pixel, 2 if stored.pixel_data_vr == "OW" else 1)
+    # A frame of odd length may share a word with its neighbour.
+    word = _pixel_word(instance)
     first, last = start - start % word, end + -end % word
-    words = pixels.swap_bytes(read(offset + first, offset + last), word)
+    words = swap_words(read(offset + first, offset + last), word)
     return words[start - first : end - first]
 
 
+def _pixel_word(instance: Instance) -> int:
+    """Bytes of the words to be swapped in uncompressed pixels, 1 where they need not be."""
+    stored = instance.stored_object
+    if stored.transfer_syntax_uid != EXPLICIT_VR_BIG_ENDIAN:
+        return 1
+    # OW is swapped in its words even where a pixel is one byte (PS3.5 7.3).
+    bytes_of_pixel = (instance.bits_allocated or 8) // 8
+    return max(bytes_of_pixel, 2 if stored.pixel_data_vr == "OW" else 1)
+
+
+def has_bulk_pixel_data(stored: StoredObject) -> bool:
+    """Whether the pixel data can be had: native as one value, compressed frame by frame."""
+    native = stored.transfer_syntax_uid in NATIVE_TRANSFER_SYNTAXES
+    return stored.pixel_data_offset is not None and (native or bool(stored.frame_starts))
+
+
 def retrieve_bulk_value(instance: Instance, tag: str) -> Iterator[bytes]:
-    """One long binary value.
+    """One long binary value, native pixel data among them, in little endian.
 
     Raises:
         NotFoundError: If the instance has no such value.
     """
-    bulk = instance.stored_object.bulk_values.get(tag)
+    stored = instance.stored_object
+    big_endian = stored.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN
+    if tag == PIXEL_DATA and stored.pixel_data_offset is not None:
+        start, length = stored.pixel_data_offset, stored.pixel_data_length or 0
+        return _bulk(stored, start, start + length, _pixel_word(instance))
+    bulk = stored.bulk_values.get(tag)
     if bulk is None:
         raise NotFoundError("The instance has no such bulk data.")
-    return _bulk(instance.stored_object, bulk["offset"], bulk["offset"] + bulk["length"])
+    word = WORD_BYTES.get(bulk["vr"], 1) if big_endian else 1
+    return _bulk(stored, bulk["offset"], bulk["offset"] + bulk["length"], word)
 
 
-def _bulk(stored: StoredObject, start: int, end: int) -> Iterator[bytes]:
+def _bulk(stored: StoredObject, start: int, end: int, word: int) -> Iterator[bytes]:
     with _flat(stored) as flat:
-        yield from _pieces(flat.read, start, end)
+        for piece in _pieces(flat.read, start, end):
+            yield swap_words(piece, word)
 
 
 @dataclass(frozen=True, slots=True)

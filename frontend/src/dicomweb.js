@@ -18,7 +18,7 @@ export const thumbnailUrl = (series) => `${seriesUrl(series)}/thumbnail`;
 
 /** One Part 10 file, not multipart, so that a plain link can save it. */
 export const downloadUrl = (series, instance) =>
-  `${instanceUrl(series, instance)}?accept=application/dicom`;
+  `${instanceUrl(series, instance)}?accept=application/dicom;transfer-syntax=*`;
 
 /** The name under which Cornerstone fetches, decodes and caches one frame (counted from 1). */
 export const imageId = (series, instance, frame) =>

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import mmap
 
-from pydicom.datadict import DicomDictionary
-
-from studies.errors import InvalidInstanceError
+from studies.dicom import public_vr
+from studies.errors import InstanceTooLargeError, InvalidInstanceError
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA = 0x7FE00010
@@ -37,6 +36,16 @@ _SHORT_VRS = {
     b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
 }  # fmt: skip
 
+# Bytes of one value; of UN the fewest that a number takes.
+_WIDTHS = {
+    b"AT": 4, b"FD": 8, b"FL": 4, b"SL": 4, b"SS": 2, b"SV": 8, b"UL": 4, b"UN": 4, b"US": 2,
+    b"UV": 8,
+}  # fmt: skip
+_NUMBERS = {*_WIDTHS, b"DS", b"IS"}
+_SINGLE_VALUES = {b"LT", b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"ST", b"UR", b"UT"}
+# Only these may have undefined length (PS3.5 7.1.1).
+_FRAGMENTED_VRS = {b"OB", b"OW", b"OF", b"OD", b"OL", b"OV"}
+
 # Parts of names of Python's codecs that the library would look up, though no DICOM term means
 # them: some take hours for a long text, others do not give text at all.
 _NO_CHARACTER_SETS = (
@@ -45,7 +54,7 @@ _NO_CHARACTER_SETS = (
 )  # fmt: skip
 _MAX_CHARACTER_SET_BYTES = 1024
 
-Buffer = bytes | memoryview | mmap
+Buffer = bytes | mmap
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,26 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much nesting and how many elements one data set may have."""
+    """How much one data set may hold.
+
+    Attributes:
+        depth: Of sequences in sequences.
+        elements: Headers and values of text, each of which becomes an object.
+        numbers: Numeric values.
+        fragments: Pieces of encapsulated pixel data.
+        searched_bytes: Of one value whose separators are counted.
+    """
 
     depth: int = 16
     elements: int = 200_000
+    numbers: int = 4_000_000
+    fragments: int = 2_000_000
+    searched_bytes: int = 64 * 1024 * 1024
+
+
+# A binary value longer than this, not nested, stays in the object and is fetched on its own.
+MAX_INLINE_BYTES = 64 * 1024
+BULK_VRS = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +101,10 @@ class Element:
     @property
     def length(self) -> int:
         return self.end - self.value
+
+    @property
+    def is_bulk(self) -> bool:
+        return self.vr in BULK_VRS and self.length > MAX_INLINE_BYTES
 
 
 @dataclass(slots=True)
@@ -105,6 +134,8 @@ class Walker:
         self._bounds = bounds or Bounds()
         self._stack: list[_Open] = []
         self._count = 0
+        self._numbers = 0
+        self._fragments = 0
         order = "<" if encoding.little_endian else ">"
         self._tag = struct.Struct(order + "HH").unpack_from
         self._u2 = struct.Struct(order + "H").unpack_from
@@ -125,16 +156,14 @@ class Walker:
         if self._opens_sequence(vr, length) and tag != PIXEL_DATA:
             self._skip_sequence(vr, length)
         else:
-            self._skip_plain(tag, length)
+            self._skip_plain(tag, vr, length)
         return Element(tag, vr.decode(), start, value, self._position, length == UNDEFINED_LENGTH)
 
     def _read_header(self, *, implicit_vr: bool) -> tuple[int, bytes, int]:
         position = self._position
         if position + 8 > self._end:
             raise InvalidInstanceError("the file ends in the middle of a data element")
-        self._count += 1
-        if self._count > self._bounds.elements:
-            raise InvalidInstanceError(f"more than {self._bounds.elements} data elements")
+        self._count_elements(1)
         group, number = self._tag(self._data, position)
         tag = group << 16 | number
         if implicit_vr or group == 0xFFFE:
@@ -149,17 +178,40 @@ class Walker:
         self._position = position + 12
         return tag, vr, self._u4(self._data, position + 8)[0]
 
+    def _count_elements(self, number: int) -> None:
+        self._count += number
+        if self._count > self._bounds.elements:
+            raise InvalidInstanceError(f"more than {self._bounds.elements} data elements")
+
     def _opens_sequence(self, vr: bytes, length: int) -> bool:
         return vr == b"SQ" or (vr == b"UN" and length == UNDEFINED_LENGTH)
 
-    def _skip_plain(self, tag: int, length: int) -> None:
+    def _skip_plain(self, tag: int, vr: bytes, length: int) -> None:
         """Pass over the value of an element that is no sequence."""
+        start = self._position
         if length == UNDEFINED_LENGTH:
-            self._skip_fragments()
+            self._skip_fragments(tag, vr)
             return
         if tag == _SPECIFIC_CHARACTER_SET:
             self._check_character_set(length)
         self._skip_value(length)
+        is_bulk = length > MAX_INLINE_BYTES and vr.decode() in BULK_VRS and not self._stack
+        if vr not in _SINGLE_VALUES and not is_bulk:
+            self._count_values(vr, start, length)
+
+    def _count_values(self, vr: bytes, start: int, length: int) -> None:
+        """Each becomes an object of a hundred bytes and more, however short it is here."""
+        number = length // _WIDTHS[vr] if vr in _WIDTHS else 0
+        if vr not in _WIDTHS or vr == b"UN":  # which may be text
+            if length > self._bounds.searched_bytes:
+                raise InstanceTooLargeError("a value is longer than any honest one")
+            number = max(number, bytes(self._data[start : start + length]).count(b"\\"))
+        if vr not in _NUMBERS:
+            self._count_elements(number)
+            return
+        self._numbers += number
+        if self._numbers > self._bounds.numbers:
+            raise InstanceTooLargeError(f"more than {self._bounds.numbers} numbers in the header")
 
     def _skip_value(self, length: int) -> None:
         if length == UNDEFINED_LENGTH or self._position + length > self._limit():
@@ -220,7 +272,7 @@ class Walker:
         elif self._opens_sequence(vr, length):
             self._open(is_sequence=True, length=length, implicit_vr=self._nested_encoding(vr))
         else:
-            self._skip_plain(tag, length)
+            self._skip_plain(tag, vr, length)
 
     def _limit(self) -> int:
         return min((o.end for o in self._stack if o.end is not None), default=self._end)
@@ -235,23 +287,40 @@ class Walker:
             self._refuse_explicit_vr()
         self._stack.append(_Open(is_sequence, end, implicit_vr))
 
-    def _skip_fragments(self) -> None:
-        """Walk over encapsulated pixel data (PS3.5 A.4) to behind its delimiter."""
-        while True:
-            tag, _, length = self._read_header(implicit_vr=True)
-            if tag == _SEQUENCE_END:
-                return
-            if tag != _ITEM:
-                raise InvalidInstanceError(
-                    "encapsulated pixel data holds something else than items"
-                )
+    def _skip_fragments(self, tag: int, vr: bytes) -> None:
+        """Walk over fragments (PS3.5 A.4) to behind their delimiter."""
+        if vr not in _FRAGMENTED_VRS:
+            raise InvalidInstanceError("a value has undefined length where none may (PS3.5 7.1)")
+        start = self._position
+        while (length := self._fragment_length()) is not None:
             self._skip_value(length)
+        # The library looks for the delimiter's bytes, and must not find them in a fragment. Pixel
+        # data that is not nested it never sees.
+        if self._stack or tag != PIXEL_DATA:
+            group = struct.pack("<HH" if self._encoding.little_endian else ">HH", 0xFFFE, 0xE0DD)
+            if self._data.find(group, start, self._position - 8) >= 0:
+                raise InvalidInstanceError("a fragment holds the delimiter that ends its element")
+
+    def _fragment_length(self) -> int | None:
+        """Of the fragment that starts here; None behind the delimiter."""
+        if self._position + 8 > self._end:
+            raise InvalidInstanceError("the file ends in the middle of a data element")
+        group, number = self._tag(self._data, self._position)
+        length: int = self._u4(self._data, self._position + 4)[0]
+        self._position += 8
+        if (group, number) == (0xFFFE, 0xE0DD):
+            return None
+        if (group, number) != (0xFFFE, 0xE000):
+            raise InvalidInstanceError("encapsulated pixel data holds something else than items")
+        self._fragments += 1
+        if self._fragments > self._bounds.fragments:
+            raise InvalidInstanceError(f"more than {self._bounds.fragments} fragments")
+        return length
 
 
 def _dictionary_vr(tag: int) -> bytes:
-    """VR of a public tag by PS3.6, the widest of several; UN where the tag is unknown."""
-    entry = DicomDictionary.get(tag)
-    vr = entry[0] if entry else "UN"
+    """VR of a public tag, the widest of several; UN where the tag is unknown."""
+    vr = public_vr(tag)
     if len(vr) == 2:
         return vr.encode()
     return b"OW" if "OW" in vr else b"US"

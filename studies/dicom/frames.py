@@ -8,7 +8,7 @@ from studies.dicom.elements import Buffer, Element
 from studies.errors import InvalidInstanceError
 
 _ITEM_HEADER = struct.Struct("<HHL").unpack_from
-_MAX_FRAMES = 10_000_000
+_MAX_FRAMES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)

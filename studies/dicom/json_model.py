@@ -12,6 +12,7 @@ from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 from pydicom.valuerep import PersonName as PydicomName
 
+from studies.dicom.byte_order import WORD_BYTES, swap_words
 from studies.dicom.names import PersonName
 
 JsonObject = dict[str, dict[str, Any]]
@@ -54,11 +55,14 @@ def dataset_to_json(dataset: Dataset, bulk: Iterable[str] = ()) -> JsonObject:
 
 
 def _element_to_json(dataset: Dataset, tag: Any) -> dict[str, Any]:
+    raw = dataset.get_item(tag)
     try:
         element = dataset[tag]
-        return value_to_json(element.VR, element.value)
+        value = element.value
+        if not getattr(raw, "is_little_endian", True) and element.VR in WORD_BYTES:
+            value = swap_words(value, WORD_BYTES[element.VR])
+        return value_to_json(element.VR, value)
     except UNREADABLE:
-        raw = dataset.get_item(tag)
         return {"vr": str(getattr(raw, "VR", None) or "UN")[:2]}
 
 

@@ -5,19 +5,22 @@ in who and what they are.
 """
 
 import datetime
-import io
 from collections.abc import Mapping
 from typing import Any
 
+from pydicom.charset import convert_encodings, decode_element
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
-from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
+from studies.dicom import vr_of
 from studies.dicom.attributes import BY_KEYWORD
+from studies.dicom.elements import Encoding
 from studies.dicom.json_model import JsonObject, value_to_json
 from studies.dicom.names import PersonName
-from studies.dicom.parse import encoding_of, read_meta
+from studies.dicom.parse import encoding_of, read_elements, read_meta
 
 Identity = Mapping[str, Any]
 """Keyword → value: str, int, date, time, PersonName, or None for empty."""
@@ -65,10 +68,10 @@ def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> b
     """
     meta, start = read_meta(head)
     encoding = encoding_of(transfer_syntax_uid)
-    dataset = read_dataset(io.BytesIO(head[start:]), encoding.implicit_vr, encoding.little_endian)
-    _to_utf_8(dataset)
+    dataset = read_elements(head[start:], encoding)
+    _to_utf_8(dataset, encoding)
     for keyword, value in identity.items():
-        setattr(dataset, keyword, to_dicom_text(value))
+        dataset.add(_element(keyword, value))
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID  # devices leave either out
     output = DicomBytesIO()
@@ -80,11 +83,37 @@ def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> b
     return bytes(output.getvalue())
 
 
-def _to_utf_8(dataset: Dataset) -> None:
+def _element(keyword: str, value: Any) -> DataElement:
+    """An attribute of the index, whatever VR the object had written it in."""
+    attribute, text = BY_KEYWORD[keyword], to_dicom_text(value)
+    if attribute.vr not in CUSTOMIZABLE_CHARSET_VR:
+        text = text.encode("ascii", "replace").decode()  # the default repertoire (PS3.5 6.1.2.1)
+    return DataElement(int(attribute.tag, 16), attribute.vr, text)
+
+
+def _to_utf_8(dataset: Dataset, encoding: Encoding) -> None:
     """Names of any script can be laid over only where the text is UTF-8."""
-    if dataset.get("SpecificCharacterSet") != _UTF_8:
-        dataset.decode()
-        dataset.SpecificCharacterSet = _UTF_8
+    if dataset.get("SpecificCharacterSet") == _UTF_8:
+        return
+    _decode_text(dataset)
+    dataset.SpecificCharacterSet = _UTF_8
+    # Else the writer would convert, hence perhaps change, every other element as well.
+    dataset.set_original_encoding(
+        encoding.implicit_vr, encoding.little_endian, convert_encodings(_UTF_8)
+    )
+
+
+def _decode_text(dataset: Dataset) -> None:
+    """Read every text in its own character set; all else stays the bytes that it was."""
+    character_set = dataset.original_character_set
+    for tag in list(dataset.keys()):
+        item = dataset.get_item(tag)
+        vr = vr_of(item, dataset) if item.is_raw else item.VR
+        if vr == "SQ":
+            for nested in dataset[tag].value:
+                _decode_text(nested)
+        elif vr in CUSTOMIZABLE_CHARSET_VR:
+            decode_element(dataset[tag], character_set)
 
 
 def person_name_columns(row: Any, column: str) -> PersonName:

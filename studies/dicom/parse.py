@@ -44,16 +44,15 @@ NATIVE_TRANSFER_SYNTAXES = {
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
 }
 
+_META_ENCODING = Encoding(implicit_vr=False, little_endian=True)
 _PREAMBLE = 128
 _META_START = _PREAMBLE + 4
-# A binary value longer than this stays in the object and is fetched on its own.
-MAX_INLINE_BYTES = 64 * 1024
-_BULK_VRS = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 # An honest data set rarely deflates a hundredfold; small ones may do as they like.
 _MAX_DEFLATE_RATIO = 200
 _ALWAYS_INFLATED = 64 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
-_MAX_HEADER_BYTES = 256 * 1024 * 1024
+_MAX_HEADER_BYTES = 64 * 1024 * 1024
+_MAX_META_BYTES = 1024 * 1024
 _MAX_TEXT = 256
 # Of columns that are narrower.
 _WIDTHS = {"PatientSex": 16}
@@ -147,11 +146,27 @@ def read_meta(data: Buffer) -> tuple[Dataset, int]:
     if data[_PREAMBLE:_META_START] != b"DICM":
         raise InvalidInstanceError("the DICM prefix is missing (PS3.10 7.1)")
     position = _META_START
-    walker = Walker(data, position, Encoding(implicit_vr=False, little_endian=True))
+    walker = Walker(data, position, _META_ENCODING)
     while data[position : position + 2] == b"\x02\x00":
         position = next(iter(walker)).end
-    dataset = read_dataset(io.BytesIO(data[_META_START:position]), False, True)  # noqa: FBT003
-    return dataset, position
+    if position - _META_START > _MAX_META_BYTES:
+        raise InstanceTooLargeError("the file meta information is larger than any honest one")
+    return read_elements(data[_META_START:position], _META_ENCODING), position
+
+
+def read_elements(content: bytes, encoding: Encoding) -> Dataset:
+    """Data elements by the library, which is told their encoding: left to guess, it could be led.
+
+    Args:
+        content: Elements that were walked.
+        encoding: In which they were walked.
+    """
+    return read_dataset(
+        io.BytesIO(content),
+        encoding.implicit_vr,
+        encoding.little_endian,
+        at_top_level=not encoding.implicit_vr,  # where it takes implicit VR at its word
+    )
 
 
 def inflate(data: Buffer, start: int, target: IO[bytes], *, max_bytes: int) -> None:
@@ -205,7 +220,7 @@ def _parse_dataset(data: Buffer, start: int, transfer_syntax: str) -> ParsedInst
     encoding = encoding_of(transfer_syntax)
     elements = top_level_elements(data, start, encoding)
     pixel_element = next((e for e in elements if e.tag == PIXEL_DATA), None)
-    bulk_elements = [e for e in elements if _is_bulk(e) and e.tag != PIXEL_DATA]
+    bulk_elements = [e for e in elements if e.is_bulk and e.tag != PIXEL_DATA]
     dataset = read_header(data, elements, encoding)
     columns = {level: _columns(dataset, level) for level in Level}
     _check_identity(columns)
@@ -233,17 +248,12 @@ def top_level_elements(data: Buffer, start: int, encoding: Encoding) -> list[Ele
     return elements
 
 
-def _is_bulk(element: Element) -> bool:
-    return element.vr in _BULK_VRS and element.length > MAX_INLINE_BYTES
-
-
 def read_header(data: Buffer, elements: list[Element], encoding: Encoding) -> Dataset:
     """The data set without pixel data and without long binary values."""
-    kept = [e for e in elements if e.tag != PIXEL_DATA and not _is_bulk(e)]
+    kept = [e for e in elements if e.tag != PIXEL_DATA and not e.is_bulk]
     if sum(e.end - e.start for e in kept) > _MAX_HEADER_BYTES:
         raise InstanceTooLargeError("the header alone is larger than any honest one")
-    header = b"".join(data[e.start : e.end] for e in kept)
-    return read_dataset(io.BytesIO(header), encoding.implicit_vr, encoding.little_endian)
+    return read_elements(b"".join(data[e.start : e.end] for e in kept), encoding)
 
 
 def _check_identity(columns: dict[Level, dict[str, Any]]) -> None:

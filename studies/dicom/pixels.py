@@ -6,21 +6,12 @@ cost one thumbnail, not the server.
 
 import subprocess
 import sys
-from array import array
 from pathlib import Path
 from threading import BoundedSemaphore
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _WALL_SECONDS = 30
 _AT_ONCE = BoundedSemaphore(2)
-_WORDS = {1: "B", 2: "H", 4: "I", 8: "Q"}
-
-
-def swap_bytes(frame: bytes, width: int) -> bytes:
-    """Words of `width` bytes (2, 4 or 8) in the other byte order."""
-    words = array(_WORDS[width], frame)
-    words.byteswap()
-    return words.tobytes()
 
 
 def render_thumbnail(head: bytes, frame: bytes, transfer_syntax_uid: str) -> bytes | None:

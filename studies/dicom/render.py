@@ -3,7 +3,6 @@
 It reads the head of a Part 10 file and one frame from its standard input and writes a JPEG.
 """
 
-import io
 import resource
 import sys
 
@@ -12,8 +11,6 @@ import numpy.typing as npt
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.filereader import read_dataset
-from pydicom.multival import MultiValue
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.uid import UID
 
@@ -22,6 +19,7 @@ from studies.dicom.parse import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_TRANSFER_SYNTAXES,
     encoding_of,
+    read_elements,
     read_meta,
 )
 
@@ -53,7 +51,7 @@ def to_display(dataset: Dataset) -> Image.Image:
 def _drop_impossible_window(dataset: Dataset) -> None:
     """A linear window is at least 1 wide (PS3.3 C.11.2.1.2); devices write 0 for "none"."""
     width = dataset.get("WindowWidth")
-    first = width[0] if isinstance(width, MultiValue) else width
+    first = width[0] if isinstance(width, list) else width
     if first is None or first < 1:
         dataset.pop("WindowCenter", None)
         dataset.pop("WindowWidth", None)
@@ -75,7 +73,7 @@ def main(transfer_syntax_uid: str, head_length: int) -> None:
     head, frame = content[:head_length], content[head_length:]
     _, start = read_meta(head)
     encoding = encoding_of(transfer_syntax_uid)
-    dataset = read_dataset(io.BytesIO(head[start:]), encoding.implicit_vr, encoding.little_endian)
+    dataset = read_elements(head[start:], encoding)
     native = transfer_syntax_uid in NATIVE_TRANSFER_SYNTAXES
     if transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN:
         dataset = Dataset({e.tag: e for e in dataset})  # decode what is in the other byte order

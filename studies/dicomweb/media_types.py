@@ -32,6 +32,15 @@ FRAME_MEDIA_TYPES = {
     "1.2.840.10008.1.2.4.203": "image/jphc",
 }
 
+# JPEG, JPEG-LS, JPEG 2000, JPEG XL and HTJ2K that may have lost something, and video.
+LOSSY_TRANSFER_SYNTAXES = {
+    f"1.2.840.10008.1.2.4.{number}"
+    for number in (
+        "50", "51", "81", "91", "93", "100", "100.1", "101", "101.1", "102", "102.1", "103",
+        "103.1", "104", "104.1", "105", "105.1", "106", "106.1", "107", "108", "112", "203",
+    )
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class MediaRange:
@@ -143,7 +152,7 @@ def offer_frames(request: HttpRequest, syntax: str, *, alone: bool) -> Offer:
 
 
 def _syntax_fits(wish: MediaRange, syntaxes: set[str]) -> bool:
-    """Without a parameter the client means explicit VR little endian (8.7.3.5.2)."""
-    return wish.transfer_syntax == "*" or syntaxes == {
-        wish.transfer_syntax or EXPLICIT_VR_LITTLE_ENDIAN
-    }
+    """No parameter: explicit VR little endian, or lossy where nothing else is (8.7.3.5.2)."""
+    if not wish.transfer_syntax:
+        return syntaxes <= {EXPLICIT_VR_LITTLE_ENDIAN, *LOSSY_TRANSFER_SYNTAXES}
+    return wish.transfer_syntax == "*" or syntaxes == {wish.transfer_syntax}

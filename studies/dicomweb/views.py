@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from studies import retrieve
 from studies.dicom.multipart import new_boundary, write_parts
+from studies.dicom.parse import EXPLICIT_VR_LITTLE_ENDIAN
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import (
     DICOM_JSON,
@@ -83,8 +84,13 @@ def retrieve_frames(
     part_type = offer.content_type.split(";")[0]
     response = _payload(offer, part_type, ((offer.content_type, [frame]) for frame in content))
     response.headers["Cache-Control"] = _UNCHANGING
-    etag = f"{found.stored_object.sha256[:24]}-{hashlib.sha256(frames.encode()).hexdigest()[:8]}"
-    return _conditional(request, response, etag)
+    return _conditional(request, response, _name(found, offer, frames))
+
+
+def _name(found: Instance, offer: Offer, what: str) -> str:
+    """ETag of a part of an object in one form: another form is another representation."""
+    form = hashlib.sha256(f"{offer} {what}".encode()).hexdigest()
+    return f"{found.stored_object.sha256[:24]}-{form[:16]}"
 
 
 def _frame_numbers(text: str) -> list[int]:
@@ -101,17 +107,16 @@ def retrieve_bulk_data(
     request: HttpRequest, study: str, series: str, instance: str, tag: str
 ) -> HttpResponseBase:
     found = retrieve.find_instance(request.user, study, series, instance)
-    if tag == "7FE00010":
+    if tag == retrieve.PIXEL_DATA and found.stored_object.frame_starts:
         count = retrieve.number_of_frames(found.stored_object)
         frames = ",".join(str(number) for number in range(1, count + 1))
         return retrieve_frames(request, study, series, instance, frames)
-    offer = offer_frames(request, retrieve.web_transfer_syntax(found.stored_object), alone=True)
+    # Whatever the pixels are compressed with, all else is as it is, in little endian.
+    offer = offer_frames(request, EXPLICIT_VR_LITTLE_ENDIAN, alone=True)
     value = retrieve.retrieve_bulk_value(found, tag)
-    response = _payload(
-        Offer(offer.single_part, OCTET_STREAM), OCTET_STREAM, [(OCTET_STREAM, value)]
-    )
+    response = _payload(offer, OCTET_STREAM, [(offer.content_type, value)])
     response.headers["Cache-Control"] = _UNCHANGING
-    return response
+    return _conditional(request, response, _name(found, offer, tag))
 
 
 @require_safe

@@ -3,9 +3,11 @@
 import gzip
 import io
 import json
+from unittest.mock import Mock
 
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate
 
 from studies.models import Instance, Series, StoredObject, Study
 from studies.tests.builders import (
@@ -19,6 +21,7 @@ from studies.tests.builders import (
 
 pytestmark = pytest.mark.django_db
 
+JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 STUDY = "/dicom-web/studies/1.2.3"
 SERIES = f"{STUDY}/series/1.2.3.9"
 INSTANCE = f"{SERIES}/instances/1.2.3.4"
@@ -353,6 +356,88 @@ def test_the_bulk_data_of_the_metadata_can_be_fetched(client, store):
     assert parts(response)[0][1] == bytes(range(32))
 
 
+def test_native_pixels_of_many_frames_are_one_value(client, store):
+    store(make_file(NumberOfFrames="2", PixelData=bytes(range(64))))
+
+    response = client.get(
+        f"{INSTANCE}/bulkdata/7FE00010", headers={"Accept": "application/octet-stream"}
+    )
+
+    assert response["Content-Type"].startswith("application/octet-stream")
+    assert body(response) == bytes(range(64))
+
+
+def test_frames_that_share_bytes_come_as_one_value(client, store):
+    store(
+        make_file(
+            Rows=3, Columns=3, BitsAllocated=1, BitsStored=1, HighBit=0, NumberOfFrames="2",
+            PixelData=b"\xff\x01\x02\x00",
+        )
+    )  # fmt: skip
+    (header,) = client.get(f"{SERIES}/metadata").json()
+
+    response = client.get(header["7FE00010"]["BulkDataURI"], headers={"Accept": OCTETS})
+
+    assert parts(response)[0][1] == b"\xff\x01\x02\x00"
+
+
+def test_pixels_that_cannot_be_had_are_not_referred_to(client, store):
+    dataset = make_dataset(NumberOfFrames="2", PixelData=encapsulate([b"one frame?"]))
+    dataset["PixelData"].is_undefined_length = True
+    dataset["PixelData"].VR = "OB"
+    store(to_file(dataset, RLE))
+
+    (header,) = client.get(f"{SERIES}/metadata").json()
+
+    assert header["7FE00010"] == {"vr": "OB"}
+
+
+def test_a_long_value_of_a_compressed_instance_is_octets_all_the_same(client, store):
+    profile = bytes(70_000)
+    store(make_encapsulated([b"codestream"], ICCProfile=profile))
+    (header,) = client.get(f"{SERIES}/metadata").json()
+
+    response = client.get(
+        header["00282000"]["BulkDataURI"], headers={"Accept": "application/octet-stream"}
+    )
+
+    assert body(response) == profile
+
+
+def test_long_big_endian_values_leave_as_little_endian(client, store):
+    store(make_file("1.2.840.10008.1.2.2", RedPaletteColorLookupTableData=b"\0\1" * 40_000))
+    (header,) = client.get(f"{SERIES}/metadata").json()
+
+    response = client.get(header["00281201"]["BulkDataURI"], headers={"Accept": OCTETS})
+
+    assert parts(response)[0][1] == b"\1\0" * 40_000
+
+
+def test_a_frame_alone_and_in_parts_are_different_representations(client, store):
+    store(make_file())
+    etag = client.get(f"{INSTANCE}/frames/1", headers={"Accept": OCTETS})["ETag"]
+
+    response = client.get(
+        f"{INSTANCE}/frames/1",
+        headers={"Accept": "application/octet-stream", "If-None-Match": etag},
+    )
+
+    assert response.status_code == 200
+    assert body(response) == bytes(range(32))
+
+
+def test_a_header_that_cannot_be_rewritten_is_said_without_its_values(client, store, monkeypatch):
+    store(make_file())
+    Instance.objects.update(is_overlaid=True)
+    complaint = ValueError("Secret^Name")
+    monkeypatch.setattr("studies.retrieve.overlay_head", Mock(side_effect=complaint))
+
+    response = client.get(INSTANCE, headers={"Accept": DICOM})
+
+    assert response.status_code == 406
+    assert b"Secret" not in response.content
+
+
 def test_a_long_binary_value_is_fetched_on_its_own(client, store):
     document = b"%PDF" + bytes(100_000)
     store(make_file(EncapsulatedDocument=document, PixelData=None))
@@ -395,6 +480,17 @@ def test_negotiation_of_a_compressed_instance(client, store, resource, accept, s
     store(make_encapsulated([b"first frame!", b"second frame"]))
 
     assert client.get(f"{INSTANCE}{resource}", headers={"Accept": accept}).status_code == status
+
+
+def test_a_lossy_instance_comes_as_it_is_when_no_syntax_is_asked_for(client, store):
+    """There is no uncompressed form of what was lost (PS3.18 8.7.3.5.2)."""
+    store(make_encapsulated([b"\xff\xd8 a JPEG \xff\xd9"], JPEG_BASELINE))
+
+    whole = client.get(INSTANCE, headers={"Accept": 'multipart/related; type="application/dicom"'})
+    frame = client.get(f"{INSTANCE}/frames/1", headers={"Accept": "application/octet-stream"})
+
+    assert whole.status_code == 200
+    assert frame["Content-Type"].endswith(f"transfer-syntax={JPEG_BASELINE}")
 
 
 @pytest.mark.parametrize("resource", ["", "/metadata", "/frames/1", "/bulkdata/7FE00010"])

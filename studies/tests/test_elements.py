@@ -6,7 +6,7 @@ import time
 import pytest
 
 from studies.dicom.elements import Bounds, Encoding, Walker
-from studies.errors import InvalidInstanceError
+from studies.errors import InstanceTooLargeError, InvalidInstanceError
 from studies.tests.builders import make_file
 from studies.tests.samples import parse
 
@@ -169,14 +169,62 @@ def test_a_hundred_thousand_levels_are_refused_at_a_glance():
     [
         pytest.param(explicit(NAME_TAG, "PN", b"") * 11, id="elements"),
         pytest.param(explicit(SEQUENCE_TAG, "SQ", item(b"") * 10), id="items"),
-        pytest.param(
-            explicit(PIXEL_TAG, "OB", item(b"") * 10 + SEQUENCE_END, UNDEFINED), id="fragments"
-        ),
+        pytest.param(explicit(NAME_TAG, "PN", b"a\\" * 11), id="values of text"),
     ],
 )
 def test_more_elements_than_allowed_are_refused(flood):
     with pytest.raises(InvalidInstanceError, match="more than 10 data elements"):
         walk(flood, elements=10)
+
+
+def test_more_fragments_than_allowed_are_refused():
+    flood = explicit(PIXEL_TAG, "OB", item(b"") * 11 + SEQUENCE_END, UNDEFINED)
+
+    with pytest.raises(InvalidInstanceError, match="more than 10 fragments"):
+        walk(flood, fragments=10)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        pytest.param(explicit(0x00181041, "DS", b"1\\" * 11), id="decimal strings"),
+        pytest.param(explicit(0x00280008, "IS", b"1\\" * 11), id="integer strings"),
+        pytest.param(explicit(0x00189087, "FD", bytes(8 * 11)), id="binary"),
+        pytest.param(explicit(0x00091001, "UN", b"1\\" * 22), id="unknown, perhaps text"),
+    ],
+)
+def test_more_numbers_than_allowed_are_refused(flood):
+    with pytest.raises(InstanceTooLargeError, match="more than 10 numbers"):
+        walk(flood, numbers=10)
+
+
+def test_a_long_value_of_an_unknown_kind_is_not_counted_since_it_is_not_read():
+    assert walk(explicit(0x00091001, "UN", bytes(70_000)), numbers=10)
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        pytest.param(
+            explicit(0x00091001, "UT", item(b"a ") + SEQUENCE_END, UNDEFINED),
+            EXPLICIT,
+            id="of text",
+        ),
+        pytest.param(
+            explicit(0x00091001, "OB", item(SEQUENCE_END) + SEQUENCE_END, UNDEFINED),
+            EXPLICIT,
+            id="with its delimiter inside",
+        ),
+        pytest.param(
+            implicit(0x60003000, item(SEQUENCE_END) + SEQUENCE_END, UNDEFINED),
+            IMPLICIT,
+            id="with its delimiter inside, in a repeating group",
+        ),
+    ],
+)
+def test_undefined_length_that_the_library_would_end_elsewhere_is_refused(data, encoding):
+    with pytest.raises(InvalidInstanceError, match=r"undefined length|delimiter"):
+        walk(data, encoding)
 
 
 def test_an_implicit_length_that_reads_as_a_vr_is_refused_as_first_element():

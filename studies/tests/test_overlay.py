@@ -190,6 +190,43 @@ def test_text_of_items_in_another_character_set_survives():
     assert dataset.RequestAttributesSequence[0].CodeMeaning == "Голова"
 
 
+def test_numbers_stay_as_they_were_written():
+    content = make_file(
+        SpecificCharacterSet="ISO_IR 100", SliceThickness="1.50", PatientWeight="070"
+    )
+
+    assert b"1.50" in overlaid(content)
+    assert b"070 " in overlaid(content)
+
+
+def test_a_damaged_value_stays_as_it_is():
+    """Three bytes are no US; the library refuses to read them, and quotes them."""
+    content = make_file(SpecificCharacterSet="ISO_IR 100")
+    rows = b"\x28\0\x10\0US\x02\0\x04\0"
+    damaged = b"\x28\0\x09\0AT\x06\0Planta"
+
+    result = overlaid(content.replace(rows, damaged + rows))
+
+    assert damaged in result
+
+
+def test_an_attribute_written_in_another_vr_is_laid_over():
+    dataset = make_dataset()
+    dataset.add_new("SeriesNumber", "US", 7)
+
+    assert read(overlaid(to_file(dataset))).SeriesNumber == 12
+
+
+def test_a_code_beyond_the_default_repertoire_breaks_nothing():
+    content = make_file()
+    parsed = parse(content)
+    head = content[: parsed.frames.offset - 12]
+
+    result = overlay_head(head, EXPLICIT, IDENTITY | {"PatientSex": "Ω"})
+
+    assert read(result).PatientSex == "?"
+
+
 def test_the_preamble_stays():
     content = b"II*\x00" + make_file()[4:]
 

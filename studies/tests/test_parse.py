@@ -4,6 +4,7 @@ import datetime
 import io
 import os
 import random
+import struct
 import subprocess
 import sys
 import textwrap
@@ -16,6 +17,7 @@ import pytest
 from django.conf import settings
 from hypothesis import given, strategies
 from hypothesis import settings as hypothesis_settings
+from pydicom.dataset import Dataset
 
 from studies.dicom import json_model
 from studies.dicom.attributes import Level, is_uid
@@ -106,6 +108,26 @@ def test_every_native_transfer_syntax_gives_the_same_columns(transfer_syntax):
     }
 
 
+def test_a_small_file_may_not_inflate_to_millions_of_values():
+    dataset = make_dataset()
+    dataset.add_new(0x00090010, "LO", "FLOOD")
+    for number in range(150):
+        dataset.add_new(0x00091000 + number, "DS", "1\\" * 32_000)
+    content = to_file(dataset, DEFLATED)
+
+    assert len(content) < 100_000
+    assert "numbers in the header" in outcome(content)
+
+
+def test_file_meta_information_has_a_limit():
+    dataset = make_dataset()
+    content = to_file(dataset)
+    end = content.index(b"\x08\0\x05\0")
+    private = struct.pack("<HH2sHL", 0x0002, 0x0102, b"OB", 0, 2_000_000) + bytes(2_000_000)
+
+    assert "file meta information is larger" in outcome(content[:end] + private + content[end:])
+
+
 def test_an_encapsulated_syntax_gives_the_same_columns_but_for_the_frames():
     native, encapsulated = columns(make_file()), columns(make_encapsulated([b"ab", b"cd"]))
 
@@ -120,6 +142,22 @@ def test_the_header_is_the_same_in_every_encoding(transfer_syntax):
         content = make_file(transfer_syntax, NumberOfFrames="1")
 
     assert parse(content).header == parse(make_file(NumberOfFrames="1")).header
+
+
+def test_binary_values_come_in_little_endian_whatever_they_are_stored_in():
+    words = {
+        "RedPaletteColorLookupTableData": (b"\1\0\2\0", b"\0\1\0\2"),  # OW
+        "VectorGridData": (b"\1\0\0\0", b"\0\0\0\1"),  # OF
+    }
+    little = make_dataset(**{keyword: value for keyword, (value, _) in words.items()})
+    big = make_dataset(**{keyword: value for keyword, (_, value) in words.items()})
+    for dataset, index in ((little, 0), (big, 1)):
+        item = Dataset()
+        item.LUTData = words["RedPaletteColorLookupTableData"][index]
+        item["LUTData"].VR = "OW"
+        dataset.VOILUTSequence = [item]
+
+    assert parse(to_file(big, BIG_ENDIAN)).header == parse(to_file(little)).header
 
 
 def test_native_syntaxes_may_not_hold_encapsulated_pixels():
@@ -342,6 +380,21 @@ def test_names_are_read_in_every_character_set(file, name):
     content = (CHARSET_FILES / file).read_bytes()
 
     assert str(columns(content)["patient_name"]) == name
+
+
+def test_a_long_first_element_cannot_lead_the_reader_to_another_encoding():
+    """What follows an element left in the file would be read as explicit VR, unwalked."""
+    plain = make_file(IMPLICIT, SpecificCharacterSet=None, PatientName="A^B")
+    long_value = struct.pack("<HHL", 0x0007, 0x1001, 70_000) + bytes(70_000)
+    hidden = b"\x08\0\x05\0CS\x08\0punycode"  # in a value whose length reads as a VR
+    value = hidden + bytes(0x4142 - len(hidden))
+    start = plain.index(b"\x08\0\x16\0")  # SOP Class UID, the first element
+    led = long_value + struct.pack("<HHL", 0x0007, 0x1002, len(value)) + value
+
+    parsed = parse(plain[:start] + led + plain[start:])
+
+    assert parsed.columns == parse(plain).columns
+    assert "00080005" not in parsed.header
 
 
 @pytest.mark.parametrize(

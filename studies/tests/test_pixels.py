@@ -14,9 +14,10 @@ from django.conf import settings
 from PIL import Image
 
 from studies.dicom import pixels
+from studies.dicom.byte_order import swap_words
 from studies.dicom.frames import join_fragments
 from studies.dicom.parse import IMPLICIT_VR_LITTLE_ENDIAN
-from studies.dicom.pixels import render_thumbnail, swap_bytes
+from studies.dicom.pixels import render_thumbnail
 from studies.tests.builders import EXPLICIT, RLE, make_encapsulated, make_file
 from studies.tests.samples import TEST_FILES, parse
 
@@ -33,7 +34,7 @@ def head_and_frame(content: bytes) -> tuple[bytes, bytes, str]:
     frame = content[found.offset : found.offset + found.frame_length]
     bits = parsed.header["00280100"]["Value"][0]
     if syntax == BIG_ENDIAN and bits > 8:
-        frame = swap_bytes(frame, bits // 8)
+        frame = swap_words(frame, bits // 8)
     return head, frame, syntax
 
 
@@ -206,7 +207,7 @@ def test_the_kernel_stops_a_decoder_that_runs_wild(deed, return_code):
     ],
 )
 def test_words_change_their_byte_order(frame, width, swapped):
-    assert swap_bytes(frame, width) == swapped
+    assert swap_words(frame, width) == swapped
 
 
 def test_a_big_endian_image_looks_like_the_little_endian_one():
