@@ -16,9 +16,10 @@ from django.conf import settings
 from studies.errors import InvalidInstanceError
 
 MAX_ZIP_ENTRIES = 200_000
-# Of one entry; DICOM rarely reaches ten, a bomb a thousand.
+# Of one entry and of the whole archive; DICOM rarely reaches ten, a bomb a thousand.
 MAX_ZIP_RATIO = 200
 _SMALL = 64 * 1024 * 1024
+_SMALL_ARCHIVE = 1024 * 1024 * 1024
 # What zipfile and the decompressors raise on archives that are damaged, or of a kind they lack.
 _UNREADABLE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError,
@@ -42,25 +43,36 @@ class Candidate:
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Raises InvalidInstanceError for an entry that is a bomb, encrypted or damaged."""
+        """Its reader raises InvalidInstanceError for an entry that is a bomb or damaged."""
         if self.archive is None or self.entry is None:
             with self.path.open("rb") as file:
                 yield file
             return
-        _check_entry(self.entry)
-        with _as_invalid():
-            entry = self.archive.open(self.entry)
-        with entry:
-            yield cast("BinaryIO", _EntryReader(entry))
+        reader = _EntryReader(self.archive, self.entry)
+        try:
+            yield cast("BinaryIO", reader)
+        finally:
+            reader.close()
 
 
-@dataclass(frozen=True, slots=True)
 class _EntryReader:
-    file: IO[bytes]
+    """Opens the entry at the first read, so that who reads is told why it cannot be read."""
+
+    def __init__(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+        self._archive = archive
+        self._entry = entry
+        self._file: IO[bytes] | None = None
 
     def read(self, size: int = -1, /) -> bytes:
+        if self._file is None and (reason := _refusal(self._entry)):
+            raise InvalidInstanceError(reason)
         with _as_invalid():
-            return self.file.read(size)
+            self._file = self._file or self._archive.open(self._entry)
+            return self._file.read(size)
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
 
 
 @contextmanager
@@ -81,7 +93,7 @@ def candidates(paths: Iterable[Path]) -> Iterator[Candidate]:
     Raises:
         FileNotFoundError: If at a path is neither a file nor a folder.
         OSError: If a folder cannot be read.
-        InvalidInstanceError: If an archive has too many entries.
+        InvalidInstanceError: If an archive has too many entries, or too much in them.
     """
     for path in paths:
         if not (path.is_file() or path.is_dir()):
@@ -128,17 +140,25 @@ def _entries(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     entries = archive.infolist()
     if len(entries) > MAX_ZIP_ENTRIES:
         raise InvalidInstanceError(f"the archive has more than {MAX_ZIP_ENTRIES} entries")
+    packed_bytes = Path(str(archive.filename)).stat().st_size
+    inflated_bytes = sum(entry.file_size for entry in entries if not _refusal(entry))
+    if inflated_bytes > max(_SMALL_ARCHIVE, MAX_ZIP_RATIO * packed_bytes):
+        raise InvalidInstanceError("an archive inflates beyond any honest size")
     for entry in entries:
         is_link = stat.S_ISLNK(entry.external_attr >> 16)
         if not (entry.is_dir() or is_link or Path(entry.filename).name.upper() == "DICOMDIR"):
             yield entry
 
 
-def _check_entry(info: zipfile.ZipInfo) -> None:
-    """The reader stops at the size that the archive states, so stating less gains nothing."""
+def _refusal(info: zipfile.ZipInfo) -> str:
+    """Why an entry is not read, empty if it is.
+
+    The reader stops at the size that the archive states, so stating less gains nothing.
+    """
     if info.file_size > settings.PACS_MAX_INSTANCE_BYTES:
-        raise InvalidInstanceError("the archive's entry is larger than any instance may be")
+        return "the archive's entry is larger than any instance may be"
     if info.file_size > max(_SMALL, MAX_ZIP_RATIO * info.compress_size):
-        raise InvalidInstanceError("the archive's entry inflates beyond any honest size")
+        return "the archive's entry inflates beyond any honest size"
     if info.flag_bits & 0x1:
-        raise InvalidInstanceError("the archive's entry is encrypted")
+        return "the archive's entry is encrypted"
+    return ""

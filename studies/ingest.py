@@ -76,7 +76,8 @@ def store_instance(stream: BinaryIO, *, provenance: Provenance) -> StoreResult:
         provenance: Kept with the object.
 
     Raises:
-        InvalidInstanceError: If it is no instance we can hold; it is in quarantine then.
+        InvalidInstanceError: If it is no instance we can hold, or if the stream itself raises it;
+            it is in quarantine then.
         StorageError: If the object store failed; nothing was kept, the sender may try again.
     """
     with storage.spooled() as file:
@@ -101,19 +102,30 @@ def store_object(stream: BinaryIO, *, provenance: Provenance) -> StoredObject:
 
 
 def _receive(stream: BinaryIO, file: IO[bytes], provenance: Provenance) -> _Received:
-    """Gather the input; beyond the limit only its beginning is described, nothing is kept."""
+    """Gather the input. What cannot be gathered whole is described in quarantine, not kept."""
     digest, size = hashlib.sha256(), 0
-    while chunk := stream.read(storage.CHUNK_BYTES):
-        size += len(chunk)
-        digest.update(chunk)
-        if size > settings.PACS_MAX_INSTANCE_BYTES:
-            reason = f"the file is larger than {settings.PACS_MAX_INSTANCE_BYTES} bytes"
-            received = _Received(file, digest.hexdigest(), size, provenance)
-            QuarantinedInput.objects.create(reason=reason, **received.fields(None))
-            raise InstanceTooLargeError(reason)
-        file.write(chunk)
+    try:
+        while chunk := stream.read(storage.CHUNK_BYTES):
+            size += len(chunk)
+            digest.update(chunk)
+            if size > settings.PACS_MAX_INSTANCE_BYTES:
+                raise InstanceTooLargeError(
+                    f"the file is larger than {settings.PACS_MAX_INSTANCE_BYTES} bytes"
+                )
+            file.write(chunk)
+    except InvalidInstanceError as error:
+        received = _Received(file, digest.hexdigest(), size, provenance)
+        _describe(received, str(error))
+        raise
     file.flush()
     return _Received(file, digest.hexdigest(), size, provenance)
+
+
+def _describe(received: _Received, reason: str) -> None:
+    """Say in quarantine what came and why it was not kept; the same again is said once."""
+    fields = received.fields(None) | {"reason": reason[:500]}
+    if not QuarantinedInput.objects.filter(**fields).exists():
+        QuarantinedInput.objects.create(**fields)
 
 
 def _parse_or_quarantine(received: _Received) -> ParsedInstance:

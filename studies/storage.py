@@ -8,9 +8,10 @@ has acknowledged it.
 import io
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 CHUNK_BYTES = 1024 * 1024
+_ABANDONED_SECONDS = 24 * 60 * 60
 
 
 class ObjectStore(Protocol):
@@ -60,7 +62,9 @@ class LocalStore:
 
     def spool(self) -> Path:
         spool = self._root / "incoming"
-        self._make_durable_directory(spool)
+        if spool not in self._durable_directories:
+            self._make_durable_directory(spool)
+            _sweep(spool)
         return spool
 
     def put(self, key: str, path: Path) -> None:
@@ -89,13 +93,21 @@ class LocalStore:
         """Make the way down, and fsync it once per process: another may have made it and died."""
         if directory in self._durable_directories:
             return
-        if directory == self._root:
-            directory.parent.mkdir(parents=True, exist_ok=True)
-        else:
-            self._make_durable_directory(directory.parent)
+        inside = directory == self._root or self._root in directory.parents
+        if directory.exists() and not inside:
+            return
+        self._make_durable_directory(directory.parent)
         directory.mkdir(mode=0o700, exist_ok=True)
         _fsync_directory(directory.parent)
         self._durable_directories.add(directory)
+
+
+def _sweep(spool: Path) -> None:
+    """Remove what processes left that were killed while they gathered input."""
+    for path in spool.glob("*.part"):
+        with suppress(FileNotFoundError):  # another process sweeps too
+            if path.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                path.unlink()
 
 
 def _fsync_directory(directory: Path) -> None:

@@ -13,16 +13,19 @@ import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from hypothesis import HealthCheck, given, strategies
 from hypothesis import settings as hypothesis_settings
 
 from studies import importing
 from studies.errors import InvalidInstanceError
 from studies.importing import candidates
-from studies.models import Instance, InstanceConflict, QuarantinedInput, StoredObject
+from studies.ingest import Provenance, store_instance
+from studies.models import Instance, InstanceConflict, QuarantinedInput, Source, StoredObject
 from studies.tests.builders import make_file
 from studies.tests.samples import full_disk
 
@@ -517,12 +520,53 @@ def test_the_labels_of_candidates_say_where_they_lie(media):
     ]  # fmt: skip
 
 
-def test_a_bomb_is_refused_when_it_is_opened(media, settings):
+def test_a_bomb_is_refused_before_anything_of_it_is_read(media, settings):
     settings.PACS_MAX_INSTANCE_BYTES = 10
     (candidate,) = candidates([archive(media / "a.zip", {"1": bytes(11)})])
 
-    with pytest.raises(InvalidInstanceError, match="larger"), candidate.open():
-        pass
+    with candidate.open() as stream, pytest.raises(InvalidInstanceError, match="larger"):
+        stream.read(1)
+
+
+def test_an_entry_that_cannot_be_read_is_described_in_quarantine_once(media):
+    path = patched(archive(media / "odd.zip", {"1.dcm": instance(1)}), flags=0x01)
+
+    for _ in range(2):
+        Import(path)
+
+    held = QuarantinedInput.objects.get()
+    assert held.reason == "the archive's entry is encrypted"
+    assert held.source_detail == f"{path}!1.dcm"
+    assert held.object_key is None
+
+
+def test_many_small_bombs_are_one_large_one(media, monkeypatch):
+    monkeypatch.setattr(importing, "_SMALL_ARCHIVE", 10_000_000)
+    path = archive(
+        media / "bombs.zip", {str(n): bytes(1_000_000) for n in range(11)},
+        compression=zipfile.ZIP_DEFLATED,
+    )  # fmt: skip
+
+    with pytest.raises(CommandError, match="inflates beyond any honest size"):
+        Import(path)
+
+    assert QuarantinedInput.objects.count() == 0
+
+
+def test_a_run_that_ends_early_says_what_it_took_in(media, monkeypatch):
+    (media / "1").write_bytes(instance(1))
+    (media / "2").write_bytes(instance(2))
+    command = "studies.management.commands.import_dicom"
+    result = store_instance(io.BytesIO(instance(1)), provenance=Provenance(Source.IMPORT))
+    failing = Mock(side_effect=[result, OperationalError("DETAIL: Secret^Name")])
+    monkeypatch.setattr(f"{command}.store_instance", failing)
+    out = io.StringIO()
+
+    with pytest.raises(CommandError) as failure:
+        call_command("import_dicom", str(media), stdout=out)
+
+    assert out.getvalue().strip() == numbers(accepted=1)
+    assert str(failure.value) == "The database failed (OperationalError)."
 
 
 def test_one_conflict_more_does_not_stop_the_run(media):

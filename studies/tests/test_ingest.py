@@ -145,6 +145,15 @@ def test_the_same_patient_id_of_another_issuer_is_another_patient(store):
     assert Patient.objects.count() == 2
 
 
+def test_an_instance_that_names_no_issuer_belongs_to_the_study_all_the_same(store):
+    store(make_file())
+
+    result = store(make_file(SOPInstanceUID="1.2.3.5", IssuerOfPatientID=None))
+
+    assert result.outcome is Outcome.STORED
+    assert Patient.objects.count() == 1
+
+
 def test_an_empty_patient_id_never_links_two_studies(store):
     for number in ("1", "2"):
         store(

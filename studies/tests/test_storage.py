@@ -297,6 +297,31 @@ def test_directories_are_made_durable_once(object_store, monkeypatch):
     assert synced == [(object_store / key).parent]
 
 
+def test_a_store_below_folders_that_are_new_is_durable_from_the_first_of_them(
+    tmp_path, settings, monkeypatch
+):
+    settings.OBJECT_STORE_URL = f"file://{tmp_path}/new/newer/store"
+    synced = []
+    monkeypatch.setattr(storage, "_fsync_directory", synced.append)
+
+    put(b"abc")
+
+    assert synced[:3] == [tmp_path, tmp_path / "new", tmp_path / "new" / "newer"]
+
+
+def test_what_a_killed_process_gathered_is_removed_after_a_day(object_store):
+    incoming = object_store / "incoming"
+    incoming.mkdir(parents=True)
+    old, new = incoming / "old.part", incoming / "new.part"
+    for path in (old, new):
+        path.write_bytes(b"half a file")
+    os.utime(old, (0, 0))
+
+    put(b"abc")
+
+    assert (old.exists(), new.exists()) == (False, True)
+
+
 def test_only_the_owner_may_look_into_the_store(tmp_path):
     put_in_a_process(tmp_path / "store")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from studies.errors import InvalidInstanceError, StorageError
 from studies.importing import Candidate, candidates
@@ -38,10 +39,16 @@ class Command(BaseCommand):
             raise CommandError(f"There is no file or folder at {error}.") from error
         except (InvalidInstanceError, OSError) as error:
             raise CommandError(str(error)) from error
-        if options["json"]:
-            self.stdout.write(json.dumps(totals))
-        else:
-            self.stdout.write(", ".join(f"{number} {label}" for label, number in totals.items()))
+        except DatabaseError as error:
+            # Its text may quote values; its class says enough.
+            raise CommandError(f"The database failed ({type(error).__name__}).") from None
+        finally:
+            self._summarise(totals, as_json=options["json"])
+
+    def _summarise(self, totals: Counter[str], *, as_json: bool) -> None:
+        """What was taken in, also where the run ends early."""
+        words = ", ".join(f"{number} {label}" for label, number in totals.items())
+        self.stdout.write(json.dumps(totals) if as_json else words)
 
     def _take_in_all(self, paths: list[Path], totals: Counter[str]) -> None:
         number = sum(1 for _ in candidates(paths))  # also finds a wrong path before any is read
