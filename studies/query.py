@@ -10,7 +10,14 @@ from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySe
 from django.db.models.functions import Upper
 
 from studies.access import Viewer, visible_to
-from studies.dicom.attributes import BY_KEYWORD, BY_TAG, Attribute, Level, is_uid
+from studies.dicom.attributes import (
+    BY_KEYWORD,
+    BY_TAG,
+    REQUEST_ATTRIBUTES_SEQUENCE,
+    Attribute,
+    Level,
+    is_uid,
+)
 from studies.dicom.names import fold
 from studies.dicom.parse import to_date, to_time
 from studies.errors import InvalidQueryError
@@ -158,6 +165,11 @@ def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
 
 # --- QIDO-RS: attribute matching (PS3.4 C.2.2.2) -------------------------------------------------
 
+_SEQUENCES = {
+    "": "",
+    "RequestAttributesSequence": REQUEST_ATTRIBUTES_SEQUENCE,
+    REQUEST_ATTRIBUTES_SEQUENCE: REQUEST_ATTRIBUTES_SEQUENCE,
+}
 _PATHS = {
     Level.STUDY: {Level.PATIENT: "", Level.STUDY: ""},
     Level.SERIES: {Level.PATIENT: "study__", Level.STUDY: "study__", Level.SERIES: ""},
@@ -205,8 +217,9 @@ def _rows(level: Level) -> tuple[QuerySet[Any], tuple[str, ...]]:
 
 
 def _attribute(name: str, level: Level) -> Attribute:
-    attribute = BY_KEYWORD.get(name) or BY_TAG.get(name.upper())
-    if attribute is None or not attribute.matches:
+    sequence, _, plain = name.rpartition(".")
+    attribute = BY_KEYWORD.get(plain) or BY_TAG.get(plain.upper())
+    if attribute is None or not attribute.matches or _SEQUENCES.get(sequence) != attribute.sequence:
         raise InvalidQueryError(f"{name} is not a key that this archive matches")
     if attribute.level not in _PATHS[level]:
         raise InvalidQueryError(f"{name} belongs to a lower level than the one searched")

@@ -126,26 +126,24 @@ def seed_studies(
 
 def _without_known(records: list[StudyRecord]) -> list[StudyRecord]:
     known = set(
-        Study.objects.filter(
-            study_instance_uid__in=[record.study_instance_uid for record in records]
-        ).values_list("study_instance_uid", flat=True)
+        Study.objects.filter(study_instance_uid__in=_uids(records)).values_list(
+            "study_instance_uid", flat=True
+        )
     )
     return [record for record in records if record.study_instance_uid not in known]
 
 
 def _write(records: list[StudyRecord], phantoms: Phantoms) -> Written:
-    patients, new_patients = _patient_ids(records)
-    study_ids = dict(zip(records_uids(records), _new_ids(Study, len(records)), strict=True))
+    patients, new_patients = _patients(records)
+    study_ids = dict(zip(_uids(records), _new_ids(Study, len(records)), strict=True))
     total_series = sum(len(record.series) for record in records)
     series_ids = _new_ids(Series, total_series)
-    _copy(Patient, _PATIENT_COLUMNS, (_patient_line(p, pk) for p, pk in new_patients))
+    _copy(Patient, _PATIENT_COLUMNS, (_patient_line(row) for row in new_patients))
     _copy(
         Study,
         _STUDY_COLUMNS,
         (
-            _study_line(
-                r, study_ids[r.study_instance_uid], patients[_identity(r.patient)], phantoms
-            )
+            _study_line(r, study_ids[r.study_instance_uid], patients[_key(r.patient)], phantoms)
             for r in records
         ),
     )
@@ -163,27 +161,39 @@ def _write(records: list[StudyRecord], phantoms: Phantoms) -> Written:
     )
 
 
-def records_uids(records: list[StudyRecord]) -> list[str]:
+def _uids(records: list[StudyRecord]) -> list[str]:
     return [record.study_instance_uid for record in records]
 
 
-def _identity(patient: PatientRecord) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class _PatientRow:
+    """A patient's key and the values of _PATIENT_IDENTITY."""
+
+    pk: int
+    identity: list[object]
+
+
+def _key(patient: PatientRecord) -> tuple[str, str]:
     return patient.patient_id, patient.issuer
 
 
-def _patient_ids(
+def _patients(
     records: list[StudyRecord],
-) -> tuple[dict[tuple[str, str], int], list[tuple[PatientRecord, int]]]:
-    """Keys of all patients of these studies, and those patients that are not there yet."""
-    wanted = {_identity(record.patient): record.patient for record in records}
-    found = Patient.objects.filter(patient_id__in=[patient_id for patient_id, _ in wanted])
-    ids = {
-        (patient_id, issuer): pk
-        for pk, patient_id, issuer in found.values_list("pk", "patient_id", "issuer_of_patient_id")
+) -> tuple[dict[tuple[str, str], _PatientRow], list[_PatientRow]]:
+    """The patients of these studies as the archive knows them, and those that it does not yet."""
+    wanted = {_key(record.patient): record.patient for record in records}
+    known = {
+        (patient.patient_id, patient.issuer_of_patient_id): _PatientRow(
+            patient.pk, [getattr(patient, column) for column in _PATIENT_IDENTITY]
+        )
+        for patient in Patient.objects.filter(patient_id__in=[key[0] for key in wanted])
     }
-    new = [patient for identity, patient in wanted.items() if identity not in ids]
-    pairs = list(zip(new, _new_ids(Patient, len(new)), strict=True))
-    return ids | {_identity(patient): pk for patient, pk in pairs}, pairs
+    missing = [key for key in wanted if key not in known]
+    new = {
+        key: _PatientRow(pk, _identity_values(wanted[key]))
+        for key, pk in zip(missing, _new_ids(Patient, len(missing)), strict=True)
+    }
+    return known | new, list(new.values())
 
 
 def _new_ids(model: type[models.Model], number: int) -> list[int]:
@@ -227,13 +237,14 @@ _STUDY_COLUMNS = (
     "referring_physician_name_ideographic", "referring_physician_name_phonetic",
     "referring_physician_name_folded", "institution_name", "modalities_in_study",
     "number_of_study_related_series", "number_of_study_related_instances", "size_bytes",
-    "received_at", "updated_at",
+    "received_at", "updated_at", "timezone_offset_from_utc",
 )  # fmt: skip
 _SERIES_COLUMNS = (
     "id", "study_id", "series_instance_uid", "modality", "series_number", "series_description",
     "body_part_examined", "institution_name", "frame_of_reference_uid",
     "performed_procedure_step_start_date", "performed_procedure_step_start_time",
     "number_of_series_related_instances", "size_bytes", "received_at", "updated_at",
+    "scheduled_procedure_step_id", "requested_procedure_id",
 )  # fmt: skip
 _INSTANCE_COLUMNS = (
     "series_id", "stored_object_id", "is_overlaid", "sop_instance_uid", "sop_class_uid",
@@ -269,20 +280,20 @@ def _name_values(name: PersonName) -> list[str]:
     return list(name_fields("name", name).values())
 
 
-def _patient_line(patient: PatientRecord, pk: int) -> str:
-    return _line(pk, *_identity_values(patient), timezone.now())
+def _patient_line(row: _PatientRow) -> str:
+    return _line(row.pk, *row.identity, timezone.now())
 
 
-def _study_line(record: StudyRecord, pk: int, patient_pk: int, phantoms: Phantoms) -> str:
+def _study_line(record: StudyRecord, pk: int, row: _PatientRow, phantoms: Phantoms) -> str:
     modalities = sorted({_phantom(plan).modality for plan in record.series})
     received = _received_at(record)
     return _line(
-        pk, patient_pk, *_identity_values(record.patient), record.study_instance_uid, record.date,
+        pk, row.pk, *row.identity, record.study_instance_uid, record.date,
         record.time, record.accession_number, record.study_id, record.study_description,
         *_name_values(record.referring_physician), record.site.name,
         "{" + ",".join(modalities) + "}", len(record.series),
         sum(plan.count for plan in record.series),
-        sum(_size(plan, phantoms) for plan in record.series), received, received,
+        sum(_size(plan, phantoms) for plan in record.series), received, received, "",
     )  # fmt: skip
 
 
@@ -294,7 +305,7 @@ def _series_line(planned: _PlannedSeries, phantoms: Phantoms) -> str:
         planned.pk, planned.study_pk, planned.uid, phantom.modality, planned.number,
         plan.description, phantom.body_part_examined, record.site.name,
         f"{record.study_instance_uid}.{_FRAME_OF_REFERENCE}", record.date, record.time, plan.count,
-        _size(plan, phantoms), received, received,
+        _size(plan, phantoms), received, received, "", "",
     )  # fmt: skip
 
 

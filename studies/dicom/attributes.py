@@ -29,6 +29,7 @@ class Attribute:
         column: Field of the model at that level.
         derived: Counted by the archive; never read from an object, never written over one.
         matches: A search may name it as a key.
+        sequence: Tag of the sequence in whose first item it lies; empty for the data set itself.
     """
 
     keyword: str
@@ -38,7 +39,10 @@ class Attribute:
     column: str
     derived: bool = False
     matches: bool = True
+    sequence: str = ""
 
+
+REQUEST_ATTRIBUTES_SEQUENCE = "00400275"
 
 _P, _S, _E, _I = Level.PATIENT, Level.STUDY, Level.SERIES, Level.INSTANCE
 
@@ -50,6 +54,9 @@ ATTRIBUTES = (
     Attribute("PatientSex", "00100040", "CS", _P, "patient_sex"),
     Attribute("StudyDate", "00080020", "DA", _S, "study_date"),
     Attribute("StudyTime", "00080030", "TM", _S, "study_time"),
+    Attribute(
+        "TimezoneOffsetFromUTC", "00080201", "SH", _S, "timezone_offset_from_utc", matches=False
+    ),
     Attribute("AccessionNumber", "00080050", "SH", _S, "accession_number"),
     Attribute("ModalitiesInStudy", "00080061", "CS", _S, "modalities_in_study", derived=True),
     Attribute("ReferringPhysicianName", "00080090", "PN", _S, "referring_physician_name"),
@@ -83,6 +90,14 @@ ATTRIBUTES = (
         "PerformedProcedureStepStartTime", "00400245", "TM", _E,
         "performed_procedure_step_start_time",
     ),
+    Attribute(
+        "ScheduledProcedureStepID", "00400009", "SH", _E, "scheduled_procedure_step_id",
+        sequence=REQUEST_ATTRIBUTES_SEQUENCE,
+    ),
+    Attribute(
+        "RequestedProcedureID", "00401001", "SH", _E, "requested_procedure_id",
+        sequence=REQUEST_ATTRIBUTES_SEQUENCE,
+    ),
     Attribute("SOPClassUID", "00080016", "UI", _I, "sop_class_uid"),
     Attribute("SOPInstanceUID", "00080018", "UI", _I, "sop_instance_uid"),
     Attribute("InstanceNumber", "00200013", "IS", _I, "instance_number"),
@@ -98,7 +113,8 @@ BY_TAG = {attribute.tag: attribute for attribute in ATTRIBUTES}
 # What describes the object's own pixels or kind: an overlay must not touch it.
 _OF_THE_OBJECT = {
     "SOPClassUID", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
-    "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime",
+    "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime", "TimezoneOffsetFromUTC",
+    "ScheduledProcedureStepID", "RequestedProcedureID",
 }  # fmt: skip
 
 

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
+from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
 from studies.dicom import json_model
@@ -309,7 +311,7 @@ def _columns(dataset: Dataset, level: Level) -> dict[str, Any]:
 
 
 def _column_value(dataset: Dataset, attribute: Attribute) -> Any:
-    value = _value(dataset, attribute.keyword)
+    value = _value(_holder(dataset, attribute), attribute.keyword)
     if attribute.vr == "PN":
         return json_model.person_name(value)
     if attribute.vr == "DA":
@@ -321,6 +323,14 @@ def _column_value(dataset: Dataset, attribute: Attribute) -> Any:
     if attribute.vr == "IS":
         return _integer(value)
     return _text(value)[: _WIDTHS.get(attribute.keyword, _MAX_TEXT)]
+
+
+def _holder(dataset: Dataset, attribute: Attribute) -> Dataset:
+    """The data set, or the first item of the sequence in which the attribute lies."""
+    if not attribute.sequence:
+        return dataset
+    items = _value(dataset, keyword_for_tag(int(attribute.sequence, 16)))
+    return items[0] if isinstance(items, Sequence) and items else Dataset()
 
 
 def _value(dataset: Dataset, keyword: str) -> Any:

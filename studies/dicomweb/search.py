@@ -93,11 +93,16 @@ def row_to_json(row: Any, base_url: str) -> dict[str, Any]:
     if isinstance(row, Instance):
         holders[Level.INSTANCE] = row
         url += f"/instances/{row.sop_instance_uid}"
-    model = {
-        attribute.tag: attribute_to_json(attribute.keyword, _column(holder, attribute))
-        for level, holder in holders.items()
-        for attribute in at_level(level)
-    }
+    model: dict[str, Any] = {}
+    items: dict[str, dict[str, Any]] = {}
+    for level, holder in holders.items():
+        for attribute in at_level(level):
+            value = attribute_to_json(attribute.keyword, _column(holder, attribute))
+            target = items.setdefault(attribute.sequence, {}) if attribute.sequence else model
+            target[attribute.tag] = value
+    for tag, item in items.items():
+        is_known = any("Value" in value for value in item.values())
+        model[tag] = {"vr": "SQ", "Value": [item]} if is_known else {"vr": "SQ"}
     model["00081190"] = {"vr": "UR", "Value": [url]}
     model["00080056"] = {"vr": "CS", "Value": ["ONLINE"]}
     return dict(sorted(model.items()))

@@ -16,6 +16,10 @@ class Series(models.Model):
     frame_of_reference_uid = models.CharField("Frame of Reference UID", max_length=256, blank=True)
     performed_procedure_step_start_date = models.DateField(null=True, blank=True)
     performed_procedure_step_start_time = models.TimeField(null=True, blank=True)
+    scheduled_procedure_step_id = models.CharField(
+        "Scheduled Procedure Step ID", max_length=256, blank=True
+    )
+    requested_procedure_id = models.CharField("Requested Procedure ID", max_length=256, blank=True)
     number_of_series_related_instances = models.IntegerField(default=0)
     size_bytes = models.BigIntegerField(default=0)
     received_at = models.DateTimeField(auto_now_add=True)

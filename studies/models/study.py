@@ -44,6 +44,9 @@ class Study(PatientIdentity):
     study_moment = models.GeneratedField(
         expression=_MOMENT, output_field=models.DateTimeField(), db_persist=True
     )
+    timezone_offset_from_utc = models.CharField(
+        "timezone offset from UTC", max_length=256, blank=True
+    )
     accession_number = models.CharField(max_length=256, blank=True)
     study_id = models.CharField("Study ID", max_length=256, blank=True)
     study_description = models.CharField(max_length=256, blank=True)

@@ -47,6 +47,7 @@ class Procedure:
     share: float
     steps: tuple[Step, ...]
     sex: str = ""
+    youngest: int = 0  # years
 
     def draw_series(self, rng: random.Random) -> Iterator[SeriesPlan]:
         for step in self.steps:
@@ -122,13 +123,14 @@ PROCEDURES = (
     Procedure(
         "MG", "BREAST", ("Screening mammography", "Diagnostic mammography"), 9,
         (Step("mg-rcc"), Step("mg-lcc"), Step("mg-rmlo"), Step("mg-lmlo")),
-        sex="F",
+        sex="F", youngest=30,
     ),
     Procedure("NM", "WHOLEBODY", ("Bone scan", "Bone scintigraphy whole body"), 1.5,
-              (Step("nm-bone-whole-body"),)),
+              (Step("nm-bone-whole-body"),), youngest=12),
     Procedure(
         "PT", "WHOLEBODY", ("PET/CT whole body FDG", "PET/CT staging"), 0.7,
         (Step("ct-torso-scout"), Step("ct-torso-axial", "CT AC 5.0"), Step("pt-body-axial")),
+        youngest=16,
     ),
     Procedure(
         "XA", "HEART", ("Coronary angiography", "Left heart catheterisation"), 1.8,
@@ -136,8 +138,12 @@ PROCEDURES = (
             Step("xa-coronary", "LCA RAO"),
             Step("xa-coronary", "LCA LAO"),
             Step("xa-coronary", "LCA cranial", probability=0.8),
+            Step("xa-coronary", "LCA caudal", probability=0.5),
+            Step("xa-coronary", "LCA spider", probability=0.3),
             Step("xa-coronary", "RCA LAO", probability=0.8),
             Step("xa-coronary", "RCA RAO", probability=0.5),
+            Step("xa-coronary", "RCA cranial", probability=0.3),
         ),
+        youngest=25,
     ),
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Fictitious, plausible patients and studies: pure and reproducible.
 
-Studies come in batches. A batch depends on nothing but the random seed, its number and the last
-day, so that batches can be made, skipped and repeated one by one.
+Studies come in batches. A batch depends on nothing but the random seed and its number, so that
+batches can be made, skipped and repeated one by one; the last day moves the dates and nothing else,
+so that another day's run finds the same studies again.
 """
 
 import datetime
@@ -16,6 +17,7 @@ from studies.synthetic.procedures import PROCEDURES, Procedure, SeriesPlan
 BATCH_SIZE = 1000
 YEARS = 10
 _DAYS = int(YEARS * 365.25)
+_WEEKS = YEARS * 52
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def _study(
     patient: PatientRecord,
     until: datetime.date,
 ) -> StudyRecord:
-    procedure = _procedure(rng, patient)
+    procedure = _procedure(rng, patient, until)
     date = _date(rng, until)
     return StudyRecord(
         patient=patient,
@@ -128,17 +130,19 @@ def _study(
     )
 
 
-def _procedure(rng: random.Random, patient: PatientRecord) -> Procedure:
-    fitting = [p for p in PROCEDURES if p.sex in ("", patient.sex)]
+def _procedure(rng: random.Random, patient: PatientRecord, until: datetime.date) -> Procedure:
+    age_years = (until - patient.birth_date).days / 365.25 - YEARS  # at the earliest study
+    fitting = [p for p in PROCEDURES if p.sex in ("", patient.sex) and p.youngest <= age_years]
     return rng.choices(fitting, weights=[p.share for p in fitting])[0]
 
 
 def _date(rng: random.Random, until: datetime.date) -> datetime.date:
-    """More in later years, fewer at weekends."""
-    while True:
-        day = until - datetime.timedelta(days=int(_DAYS * rng.random() ** 1.25))
-        if rng.random() < _WEEKDAYS[day.weekday()]:
-            return day
+    """More in later years, fewer at weekends; always of two draws."""
+    weeks_ago = int(_WEEKS * rng.random() ** 1.25)
+    weekday = rng.choices(range(7), weights=_WEEKDAYS)[0]
+    monday = until - datetime.timedelta(days=until.weekday())
+    day = monday + datetime.timedelta(days=weekday - 7 * weeks_ago)
+    return day if day <= until else day - datetime.timedelta(days=7)
 
 
 def _time(rng: random.Random) -> datetime.time:

@@ -7,6 +7,7 @@ from unittest.mock import Mock
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 
 from studies.models import Instance, Series, StoredObject, Study
@@ -71,6 +72,25 @@ def test_series_of_a_study_are_found_with_counts_of_the_archive(client, store):
     assert series["0020000E"]["Value"] == ["1.2.3.9"]
     assert series["00080060"]["Value"] == ["CT"]
     assert series["00201209"]["Value"] == [1]
+
+
+def test_a_series_tells_the_request_it_answers(client, store):
+    request = Dataset()
+    request.RequestedProcedureID, request.ScheduledProcedureStepID = "RP-1", "SPS-1"
+    store(make_file(RequestAttributesSequence=[request], TimezoneOffsetFromUTC="+0100"))
+
+    (series,) = client.get(f"{STUDY}/series").json()
+
+    assert series["00400275"] == {
+        "vr": "SQ",
+        "Value": [
+            {
+                "00400009": {"vr": "SH", "Value": ["SPS-1"]},
+                "00401001": {"vr": "SH", "Value": ["RP-1"]},
+            }
+        ],
+    }
+    assert series["00080201"] == {"vr": "SH", "Value": ["+0100"]}
 
 
 def test_instances_of_a_series_are_found(client, store):

@@ -79,6 +79,7 @@ def test_every_native_transfer_syntax_gives_the_same_columns(transfer_syntax):
         Level.STUDY: {
             "study_date": datetime.date(2024, 1, 5),
             "study_time": datetime.time(10, 15),
+            "timezone_offset_from_utc": "",
             "accession_number": "ACC-1",
             "referring_physician_name": PersonName("Curie^Marie"),
             "study_description": "CT head",
@@ -95,6 +96,8 @@ def test_every_native_transfer_syntax_gives_the_same_columns(transfer_syntax):
             "frame_of_reference_uid": "",
             "performed_procedure_step_start_date": None,
             "performed_procedure_step_start_time": None,
+            "scheduled_procedure_step_id": "",
+            "requested_procedure_id": "",
         },
         Level.INSTANCE: {
             "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",

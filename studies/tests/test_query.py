@@ -226,8 +226,24 @@ def test_study_keys_match(viewer, add_study, keys, found):
 
 
 @pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("RequestAttributesSequence.RequestedProcedureID", id="PS3.18 8.3.4.1, path"),
+        pytest.param("00400275.00401001", id="PS3.18 8.3.4.1, path of tags"),
+    ],
+)
+def test_an_attribute_in_a_sequence_matches(viewer, add_study, key):
+    series = add_study().series.create(series_instance_uid="1.9", requested_procedure_id="RP-1")
+
+    assert query.search(viewer, Level.SERIES, {key: "RP-*"}).get() == series
+    assert not query.search(viewer, Level.SERIES, {key: "RP-2"}).exists()
+
+
+@pytest.mark.parametrize(
     "keys",
     [
+        {"RequestedProcedureID": "1"},
+        {"RequestAttributesSequence.Modality": "CT"},
         {"NoSuchKeyword": "1"},
         {"Modality": "CT"},
         {"StudyInstanceUID": "1.x"},

@@ -39,12 +39,13 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
                 study_description, referring_physician_name, referring_physician_name_ideographic,
                 referring_physician_name_phonetic, referring_physician_name_folded,
                 institution_name, modalities_in_study, number_of_study_related_series,
-                number_of_study_related_instances, size_bytes, received_at, updated_at)
+                number_of_study_related_instances, size_bytes, received_at, updated_at,
+                timezone_offset_from_utc)
             SELECT %s, 'MRN-' || n, '', '', '', '', md5(n::text) || ' ' || md5((n * 7)::text), 'F',
                 '1.9.' || n, DATE '2015-01-01' + n %% 3650, '10:00', 'ACC-' || n, '',
                 'Study ' || md5((n * 3)::text), '', '', '', '', 'Site',
                 CASE WHEN n %% 100 = 0 THEN '{NM}' WHEN n %% 3 = 0 THEN '{CT}' ELSE '{DX}' END::text[],
-                1, 1, 1, now(), now()
+                1, 1, 1, now(), now(), ''
             FROM generate_series(1, 50000) AS n
             """,
             [patient.pk],
