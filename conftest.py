@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,10 +11,14 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client
 
+SKIPS_ARE_ALLOWED = os.environ.get("PACS_ALLOW_SKIPS", "yes") != "no"
 # Test marker → programs it needs and the Debian packages that bring them.
 NEEDS = {
     "browser": ({"chromium"}, "chromium"),
-    "peer": ({"dcmdump", "Orthanc", "pgbouncer"}, "dcmtk orthanc pgbouncer"),
+    "peer": (
+        {"dcmdump", "Orthanc", "pgbouncer", "strace"},
+        "dcmtk orthanc pgbouncer strace",
+    ),
 }
 
 
@@ -22,7 +26,19 @@ NEEDS = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # A transactional test empties all tables, roles included, so these come last in any order.
     items.sort(key=_is_transactional)
+    if os.geteuid() != 0:
+        items[:] = [item for item in items if not item.get_closest_marker("root")]
     _skip_what_is_missing(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not SKIPS_ARE_ALLOWED and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", f"skipped: {report.longrepr}"
+    return report
 
 
 def _is_transactional(item: pytest.Item) -> bool:
@@ -33,7 +49,7 @@ def _is_transactional(item: pytest.Item) -> bool:
 
 def _missing() -> dict[str, str]:
     """Marker of the tests that cannot run here → why, and how to change it."""
-    if os.environ.get("PACS_ALLOW_SKIPS", "yes") == "no":
+    if not SKIPS_ARE_ALLOWED:
         return {}
     path = f"{os.environ['PATH']}:/usr/sbin"
     reasons = {}

@@ -6,7 +6,9 @@ local demonstration of it: a secret key of its own under `var/`, the embedded da
 demonstration users.
 """
 
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -34,10 +36,18 @@ def _secret_key() -> str:
         )
     path = PACS_VAR_DIR / "secret_key"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(get_random_secret_key())
+        _keep(path, get_random_secret_key())
     return path.read_text()
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a private file whole or not at all; what another process wrote first stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", dir=path.parent) as file:  # only its owner may read it
+        file.write(text)
+        file.flush()
+        with suppress(FileExistsError):
+            path.hardlink_to(file.name)
 
 
 SECRET_KEY = _secret_key()
@@ -104,6 +114,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "pacs_portal.context.installation",
             ],
         },
     },

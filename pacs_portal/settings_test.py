@@ -1,7 +1,6 @@
 """Settings of the test suite: the real ones, told where to keep their data."""
 
 import os
-import tempfile
 from pathlib import Path
 
 os.environ["PACS_DEMONSTRATION"] = "true"
@@ -9,8 +8,8 @@ os.environ.setdefault("PACS_VAR_DIR", str(Path(__file__).resolve().parent.parent
 
 from pacs_portal.settings import *
 
-# Object bytes of one test process; a fixture gives each test a directory of its own.
-OBJECT_STORE_URL = f"file://{tempfile.gettempdir()}/pacs-portal-tests"
+# A fixture gives each test a directory of its own; this is for processes that tests start.
+OBJECT_STORE_URL = f"file://{PACS_VAR_DIR}/objects"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MIDDLEWARE = [m for m in MIDDLEWARE if "whitenoise" not in m]
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

@@ -3,10 +3,16 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils.functional import cached_property
 
+from studies import query
+from studies.dicom.attributes import is_uid
+from studies.filters import COMMON_MODALITIES, OTHER_MODALITIES
 from studies.models import (
     Instance,
     InstanceConflict,
@@ -18,11 +24,23 @@ from studies.models import (
 )
 
 
+class BoundedPaginator(Paginator):
+    """Counts to a limit: on a million rows an exact number costs more than the page."""
+
+    LIMIT = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        return rows.order_by()[: self.LIMIT].count()
+
+
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """Shows and searches; counts nothing that would read a whole table."""
+    """Shows and searches; reads no whole table, whatever its size."""
 
     list_per_page = 50
     show_full_result_count = False
+    paginator = BoundedPaginator
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -34,12 +52,46 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
+class ModalityFilter(admin.SimpleListFilter):
+    """Of the listed modalities; looking for those that occur would read the whole table."""
+
+    title = "modality"
+    parameter_name = "modality"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(code, code) for code in (*COMMON_MODALITIES, *OTHER_MODALITIES)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not (code := self.value()):
+            return queryset
+        if queryset.model is Study:
+            return query.with_modalities(queryset, [code])
+        return queryset.filter(modality=code)
+
+
+class SexFilter(admin.SimpleListFilter):
+    title = "sex"
+    parameter_name = "sex"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("F", "female"), ("M", "male"), ("O", "other")]  # PS3.3 C.7.1.1
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(patient_sex=self.value()) if self.value() else queryset
+
+
 @admin.register(Patient)
 class PatientAdmin(ReadOnlyAdmin):
     list_display = ["patient_id", "issuer_of_patient_id", "patient_name", "patient_birth_date", "patient_sex"]  # fmt: skip  # noqa: E501
-    list_filter = ["patient_sex", "issuer_of_patient_id"]
-    search_fields = ["=patient_id", "patient_name_folded"]
+    list_filter = [SexFilter]
+    search_fields = ["patient_id"]
+    search_help_text = "The beginning of a Patient ID, or parts of a name"
     ordering = ["id"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Patient], search_term: str
+    ) -> tuple[QuerySet[Patient], bool]:
+        return query.with_identity(queryset, search_term.strip(), ["patient_id"]), False
 
 
 @admin.register(Study)
@@ -50,14 +102,20 @@ class StudyAdmin(ReadOnlyAdmin):
         "size",
     ]  # fmt: skip
     list_display_links = ["study_date", "accession_number"]
-    list_filter = ["study_date", "institution_name"]
-    search_fields = [
-        "=study_instance_uid",
-        "=accession_number",
-        "=patient_id",
-        "patient_name_folded",
-    ]
+    list_filter = ["study_date", ModalityFilter]
+    search_fields = ["study_instance_uid__exact"]
+    search_help_text = (
+        "A Study Instance UID, the beginning of an accession number or Patient ID, parts of a name"
+    )
     ordering = ["-study_moment", "-id"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Study], search_term: str
+    ) -> tuple[QuerySet[Study], bool]:
+        text = search_term.strip()
+        if is_uid(text) and "." in text:
+            return queryset.filter(study_instance_uid=text), False
+        return query.with_identity(queryset, text, ["patient_id", "accession_number"]), False
 
     @admin.display(description="modalities")
     def modalities(self, study: Study) -> str:
@@ -77,8 +135,9 @@ class SeriesAdmin(ReadOnlyAdmin):
         "series_instance_uid", "modality", "series_number", "series_description",
         "body_part_examined", "number_of_series_related_instances",
     ]  # fmt: skip
-    list_filter = ["modality"]
-    search_fields = ["=series_instance_uid", "=study__study_instance_uid"]
+    list_filter = [ModalityFilter]
+    search_fields = ["series_instance_uid__exact", "study__study_instance_uid__exact"]
+    raw_id_fields = ["study"]
     ordering = ["-id"]
 
 
@@ -86,7 +145,7 @@ class SeriesAdmin(ReadOnlyAdmin):
 class InstanceAdmin(ReadOnlyAdmin):
     list_display = ["sop_instance_uid", "sop_class_uid", "instance_number", "number_of_frames", "is_overlaid"]  # fmt: skip  # noqa: E501
     list_filter = ["is_overlaid"]
-    search_fields = ["=sop_instance_uid", "=series__series_instance_uid"]
+    search_fields = ["sop_instance_uid__exact", "series__series_instance_uid__exact"]
     raw_id_fields = ["series", "stored_object"]
     ordering = ["-id"]
 
@@ -94,8 +153,8 @@ class InstanceAdmin(ReadOnlyAdmin):
 @admin.register(StoredObject)
 class StoredObjectAdmin(ReadOnlyAdmin):
     list_display = ["object_key", "size_bytes", "transfer_syntax_uid", "source", "received_at"]
-    list_filter = ["source", "transfer_syntax_uid"]
-    search_fields = ["=object_key", "=sha256"]
+    list_filter = ["source", "received_at"]
+    search_fields = ["object_key__exact", "sha256__exact"]
     ordering = ["-id"]
 
 
@@ -103,13 +162,13 @@ class StoredObjectAdmin(ReadOnlyAdmin):
 class InstanceConflictAdmin(ReadOnlyAdmin):
     list_display = ["received_at", "reason", "sop_instance_uid", "source", "source_detail"]
     list_filter = ["reason", "source"]
-    search_fields = ["=sop_instance_uid", "=study_instance_uid", "=sha256"]
+    search_fields = ["sop_instance_uid__exact", "study_instance_uid__exact", "sha256__exact"]
     ordering = ["-id"]
 
 
 @admin.register(QuarantinedInput)
 class QuarantinedInputAdmin(ReadOnlyAdmin):
     list_display = ["received_at", "reason", "size_bytes", "source", "source_detail"]
-    list_filter = ["source"]
-    search_fields = ["=sha256", "source_detail"]
+    list_filter = ["source", "received_at"]
+    search_fields = ["sha256__exact", "source_detail"]
     ordering = ["-id"]

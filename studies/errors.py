@@ -21,6 +21,10 @@ class NotAvailableError(ArchiveError):
     """It exists, but not in the form that was asked for."""
 
 
+class BusyError(ArchiveError):
+    """Too much is asked of this server at the moment; asked again later it may answer."""
+
+
 class StorageError(ArchiveError):
     """The object store did not do what was asked; nothing was acknowledged."""
 

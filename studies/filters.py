@@ -1,5 +1,7 @@
 """The filters of the study list, the same for page and API."""
 
+import re
+
 import django_filters
 from django import forms
 from django.db.models import QuerySet
@@ -7,21 +9,38 @@ from django.db.models import QuerySet
 from studies import query
 from studies.models import Study
 
-MODALITIES = [
-    ("CT", "CT"), ("MR", "MR"), ("US", "US"), ("DX", "DX"), ("CR", "CR"), ("MG", "MG"),
-    ("NM", "NM"), ("PT", "PT"), ("XA", "XA"), ("RF", "RF"), ("OT", "Other"), ("SR", "SR"),
-]  # fmt: skip
+# At hand, and behind "More"; an address may name any other code as well (PS3.3 C.7.3.1.1.1).
+COMMON_MODALITIES = ("CT", "MR", "US", "DX", "CR", "MG", "NM", "PT", "XA", "RF")
+OTHER_MODALITIES = (
+    "BMD", "ECG", "ES", "IO", "IVUS", "KO", "OCT", "OP", "OPT", "OT", "PR", "PX", "REG", "RTDOSE",
+    "RTIMAGE", "RTPLAN", "RTSTRUCT", "SEG", "SM", "SR", "XC",
+)  # fmt: skip
 
 # What identifies a patient must not stand in an address, a bookmark or a log.
+BEGINNING = "Its beginning is enough."
 PATIENT_FIELDS = ("patient_id", "accession_number", "patient_name")
+
+
+class ModalityField(django_filters.fields.MultipleChoiceField):
+    """Any code string, listed or not."""
+
+    def valid_value(self, value: str) -> bool:
+        return re.fullmatch("[A-Z0-9_]{1,16}", value) is not None
+
+
+class ModalityFilter(django_filters.MultipleChoiceFilter):
+    field_class = ModalityField
 
 
 class StudyFilter(django_filters.FilterSet):
     patient_id = django_filters.CharFilter(
-        label="MRN", max_length=64, method="by_patient_id", help_text="Its beginning is enough."
+        label="MRN", max_length=64, method="by_patient_id", help_text=BEGINNING
     )
     accession_number = django_filters.CharFilter(
-        label="Accession number", max_length=64, method="by_accession_number"
+        label="Accession number",
+        max_length=64,
+        method="by_accession_number",
+        help_text=BEGINNING,
     )
     patient_name = django_filters.CharFilter(
         label="Patient name", max_length=200, method="by_patient_name"
@@ -35,9 +54,9 @@ class StudyFilter(django_filters.FilterSet):
     date_to = django_filters.DateFilter(
         label="To", method="by_date_to", widget=forms.DateInput(attrs={"type": "date"})
     )
-    modality = django_filters.MultipleChoiceFilter(
+    modality = ModalityFilter(
         label="Modality",
-        choices=MODALITIES,
+        choices=[(code, code) for code in (*COMMON_MODALITIES, *OTHER_MODALITIES)],
         method="by_modality",
         widget=forms.CheckboxSelectMultiple,
     )

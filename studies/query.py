@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
+from django.db.models import BooleanField, Exists, F, Func, Model, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Upper
 
 from studies.access import Viewer, visible_to
@@ -24,6 +24,8 @@ from studies.errors import InvalidQueryError
 from studies.models import Instance, Series, Study
 
 MAX_RESULTS = 1000
+
+M = TypeVar("M", bound=Model)
 
 # --- The study list ------------------------------------------------------------------------------
 
@@ -64,6 +66,21 @@ def with_description(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
 def _upper(text: str) -> Upper:
     """In capitals as the database makes them; Python's differ for some letters, ß among them."""
     return Upper(Value(text))
+
+
+def with_identity(
+    queryset: "QuerySet[M, Any]", text: str, identifiers: Iterable[str]
+) -> "QuerySet[M, Any]":
+    """Patients or studies of which an identifier begins so, or a name that holds every word."""
+    if not text:
+        return queryset
+    condition = Q()
+    for column in identifiers:
+        queryset = queryset.alias(**{f"{column}_upper": Upper(column)})
+        condition |= Q(**{f"{column}_upper__startswith": _upper(text)})
+    if words := fold(text).split():
+        condition |= Q(*(Q(patient_name_folded__contains=word) for word in words))
+    return queryset.filter(condition)
 
 
 def with_modalities(queryset: QuerySet[Study], modalities: Iterable[str]) -> QuerySet[Study]:

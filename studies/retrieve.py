@@ -336,6 +336,7 @@ def retrieve_thumbnail(viewer: Viewer, study_uid: str, series_uid: str) -> Thumb
     Raises:
         NotFoundError: As `find_study`, or if the series has no image.
         NotAvailableError: If this server cannot decode its pixels.
+        BusyError: If it has no time to.
     """
     series = find_series(viewer, study_uid, series_uid)
     images = series.instances.filter(rows__gt=0).select_related("stored_object")

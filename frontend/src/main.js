@@ -8,7 +8,7 @@ import { loadSeriesList } from './displaysets.js';
 import { listenToKeys } from './keyboard.js';
 import { button, Messages, reloadButton, signInLink } from './messages.js';
 import { Rail } from './rail.js';
-import { explainStatus } from './reasons.js';
+import { explainFailure } from './reasons.js';
 import { Toolbar } from './toolbar.js';
 import { Tools } from './tools.js';
 import { Viewer } from './viewer.js';
@@ -73,7 +73,7 @@ async function openStudy(viewer, list) {
   } catch (error) {
     const again = error.status === 401 ? signInLink() : button('Try again', () => location.reload());
     find('#viewport').dataset.state = 'error';
-    messages.cover('This study cannot be loaded', explainStatus(error.status ?? 0), [again]);
+    messages.cover('This study cannot be loaded', explainFailure(error), [again]);
     return;
   }
   const rail = new Rail(find('#series'), viewer.seriesList, (series) => viewer.open(series));

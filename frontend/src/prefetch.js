@@ -17,7 +17,8 @@ export class Prefetch {
 
   /** The reader is at `position` of `frames`: what is fetched next lies around it. */
   around(frames, position) {
-    if (frames !== this.#frames) this.#begin(frames, position);
+    // No reach: the server refused; the frame that is shown now says that it answers again.
+    if (frames !== this.#frames || !this.#reach) this.#begin(frames, position);
     this.#position = position;
     this.#fill();
   }
@@ -31,8 +32,9 @@ export class Prefetch {
 
   #begin(frames, position) {
     this.#frames = frames;
+    this.#skip = new Set();
     const fitting = Math.floor((cache.getMaxCacheSize() * CACHE_SHARE) / frameBytes(frames[position]));
-    this.#reach = Math.min(frames.length, Math.floor(fitting / 2));
+    this.#reach = Math.max(1, Math.min(frames.length, Math.floor(fitting / 2)));
   }
 
   #fill() {

@@ -39,6 +39,13 @@ export function explainStatus(status) {
   return STATUS[status] ?? `The server answered with HTTP ${status}.`;
 }
 
+/** Why a list or a series is not there: no HTTP status means that the answer made no sense. */
+export function explainFailure(error) {
+  if (typeof error.status === 'number') return explainStatus(error.status);
+  console.error(error);
+  return 'What the server says of it cannot be understood.';
+}
+
 /** Why a frame is not shown. `error` is an XMLHttpRequest when the request itself failed. */
 export function explainFrame(error, instance) {
   const syntax = text(instance, '00083002');

@@ -10,7 +10,7 @@ import { Cine } from './cine.js';
 import { loadDisplaySet } from './displaysets.js';
 import { button, downloadLink, reloadButton, signInLink } from './messages.js';
 import { Overlay } from './overlay.js';
-import { explainFrame, explainStatus } from './reasons.js';
+import { explainFailure, explainFrame } from './reasons.js';
 import { Stack } from './stack.js';
 
 const LISTED = 12; // download links of a series without images
@@ -116,7 +116,7 @@ export class Viewer extends EventTarget {
   }
 
   #failSeries(error) {
-    const reason = explainStatus(error.status ?? 0);
+    const reason = explainFailure(error);
     const again = error.status === 401 ? signInLink() : button('Try again', () => this.open(this.series));
     this.#cover('error', 'This series cannot be loaded', reason, [again]);
   }

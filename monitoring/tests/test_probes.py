@@ -82,7 +82,7 @@ def test_a_database_that_hangs_is_down_within_the_limit(own_server):
         os.kill(pid, signal.SIGCONT)
 
     assert result.state == "down"
-    assert seconds < 1.5
+    assert seconds < 3
 
 
 def test_health_is_told_within_the_limit_although_no_session_can_be_read(own_server, django_client):
@@ -97,7 +97,7 @@ def test_health_is_told_within_the_limit_although_no_session_can_be_read(own_ser
 
     assert (answer.status_code, answer.json()["state"]) == (503, "down")
     assert answer.json()["components"]["api"]["state"] == "up"
-    assert seconds < 2
+    assert seconds < 3
 
 
 def test_asking_never_starts_the_embedded_database(own_server):

@@ -23,7 +23,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for(question, *, seconds: float = 20) -> None:
+def wait_for(question, *, seconds: float = 60) -> None:
     """Ask until the answer is true."""
     deadline = time.monotonic() + seconds
     while not question():
@@ -57,7 +57,7 @@ class RunningPortal:
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(
             command, cwd=settings.BASE_DIR, env=self.environment, capture_output=True, text=True,
-            timeout=120, check=False,
+            timeout=240, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pacs_portal.tests.running_portal import DATABASE, wait_for
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 
 
 def ask(portal, sql):

@@ -84,6 +84,19 @@ def client(server):
         yield process
 
 
+def can_be_reached(address):
+    with closing(socket.socket(socket.AF_UNIX)) as attempt:
+        return attempt.connect_ex(address) == 0
+
+
+def is_running(process_group):
+    try:
+        os.killpg(process_group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def execute(server, statement):
     with closing(psycopg.connect(server.conninfo("postgres"), autocommit=True)) as connection:
         cursor = connection.execute(statement)
@@ -185,6 +198,7 @@ def test_a_killed_initdb_leaves_nothing_that_is_taken_for_a_database(absent_serv
     ) as process:
         wait_until(lambda: list(parent.glob("data.unfinished-*/PG_VERSION")))
         os.killpg(process.pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(process.pid))
     assert not absent_server.data_directory.exists()
 
     absent_server.start()
@@ -305,7 +319,7 @@ def test_gunicorn_takes_the_server_down_with_it(server, tmp_path):
     with subprocess.Popen(
         [*command, "wsgi_of_test"], cwd=tmp_path, env=env, stderr=subprocess.DEVNULL
     ) as gunicorn:
-        wait_until(lambda: Path(address).exists())
+        wait_until(lambda: can_be_reached(address))
         with closing(socket.socket(socket.AF_UNIX)) as request:
             request.connect(address)
             request.sendall(b"GET / HTTP/1.0\r\n\r\n")
@@ -381,7 +395,7 @@ def test_the_log_quotes_no_values(server):
 # --- as root ---------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user")
+@pytest.mark.root
 def test_root_without_user_namespaces_runs_it_as_nobody(monkeypatch):
     if not all(parent.stat().st_mode & 0o001 for parent in find_programs().parents):
         pytest.skip("the programs lie where other users may not go")

@@ -15,7 +15,7 @@ from dicomweb_client import DICOMwebClient
 from pacs_portal.tests.running_portal import free_port, wait_for
 from studies.tests.builders import SAMPLES
 
-pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def orthanc(tmp_path):
 def _answers(url: str) -> bool:
     try:
         return requests.get(url, timeout=2).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

@@ -89,7 +89,7 @@ def _answer(request: Request, data: Any) -> Response:
     answer = {
         "count": min(total, query.COUNT_LIMIT),
         "count_is_lower_bound": total > query.COUNT_LIMIT,
-        "next": page.studies[-1].pk if page.has_next else None,
+        "next": page.studies[-1].pk if page.has_next and page.studies else None,
         "previous": page.studies[0].pk if page.has_previous and page.studies else None,
         "results": page.studies,
     }

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
 from studies.errors import (
     ArchiveError,
+    BusyError,
     InvalidQueryError,
     NotAvailableError,
     NotFoundError,
@@ -16,7 +17,13 @@ from studies.errors import (
 
 P = ParamSpec("P")
 
-_STATUS = {InvalidQueryError: 400, NotFoundError: 404, NotAvailableError: 406, StorageError: 503}
+_STATUS = {
+    InvalidQueryError: 400,
+    NotFoundError: 404,
+    NotAvailableError: 406,
+    BusyError: 503,
+    StorageError: 503,
+}
 
 
 def answers_errors(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -11,11 +12,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from studies import query, retrieve
 from studies.errors import NotFoundError
-from studies.filters import PATIENT_FIELDS, StudyFilter
+from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
 from studies.models import Study
 from studies.portal import searches
 
 PAGE_SIZES = (25, 50, 100)
+OTHER_STUDIES = 50
 COLUMNS = (
     ("Date", "date"), ("Patient", "name"), ("MRN", "mrn"), ("Accession", "accession"),
     ("Modality", None), ("Description", "description"), ("Referring", None), ("Site", None),
@@ -37,14 +39,28 @@ def study_list(request: HttpRequest) -> HttpResponse:
     context = {
         "filters": filters,
         "form": filters.form,
+        "modalities": _modalities(filters.form),
         "page_sizes": PAGE_SIZES,
         "kept_fields": ("q", "sort", "study_description", "modality", "date_from", "date_to"),
     }
     if filters.is_valid():
         context |= _page(data, filters.qs)
+        if not context["page"].studies and {"after", "before"} & set(data):
+            return redirect(request.path + _address(data))  # what lay there is gone: from the start
     context["filtered"] = bool(set(data) & set(filters.filters))
     context["may_see_studies"] = request.user.has_perm("studies.view_study")
     return render(request, "studies/study_list.html", context)
+
+
+def _modalities(form: Form) -> dict[str, Any]:
+    """The choices at hand, the others, and whether one of those is made."""
+    choices = list(form["modality"].subwidgets)
+    others = choices[len(COMMON_MODALITIES) :]
+    return {
+        "common": choices[: len(COMMON_MODALITIES)],
+        "others": others,
+        "other_is_chosen": any(choice.data["selected"] for choice in others),
+    }
 
 
 def _page(data: QueryDict, studies: Any) -> dict[str, Any]:
@@ -116,10 +132,12 @@ def _address(data: QueryDict, **changes: object) -> str:
 @require_safe
 def study_detail(request: HttpRequest, study: str) -> HttpResponse:
     found = _find_study(request, study)
+    others = list(query.other_studies_of_patient(request.user, found)[: OTHER_STUDIES + 1])
     context = {
         "study": found,
         "series": found.series.order_by("series_number", "id"),
-        "other_studies": query.other_studies_of_patient(request.user, found)[:50],
+        "other_studies": others[:OTHER_STUDIES],
+        "has_more_studies": len(others) > OTHER_STUDIES,
     }
     return render(request, "studies/study_detail.html", context)
 

@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import call_command
 
+from studies.models import Study
 from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +24,18 @@ def test_the_list_gives_studies_with_a_count_and_the_way_on(client, store):
     assert (first["count"], first["count_is_lower_bound"]) == (3, False)
     assert [s["study_instance_uid"] for s in first["results"]] == ["1.2", "1.1"]
     assert [s["study_instance_uid"] for s in second["results"]] == ["1.0"]
-    assert (second["next"], second["previous"]) == (None, second["previous"])
+    assert second["next"] is None
+    back = client.get("/api/studies/", {"size": 2, "before": second["previous"]}).json()
+    assert back["results"] == first["results"]
+
+
+def test_nothing_lies_before_the_first_study_and_that_is_no_failure(client, store):
+    store(make_file())
+
+    response = client.get("/api/studies/", {"before": Study.objects.get().pk})
+
+    assert response.status_code == 200
+    assert response.json()["results"] == []
 
 
 def test_a_search_for_a_patient_is_posted(client, store):

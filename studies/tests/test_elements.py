@@ -157,11 +157,11 @@ def test_a_hundred_thousand_levels_are_refused_at_a_glance():
         explicit(SEQUENCE_TAG, "SQ", b"", UNDEFINED) + implicit(0xFFFEE000, b"", UNDEFINED)
     ) * 100_000
 
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InvalidInstanceError, match="deeper"):
         walk(flood)
 
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -449,14 +449,14 @@ def test_too_many_entries_are_a_sentence_and_nothing_is_taken_in(media, monkeypa
 def test_the_directory_of_an_archive_is_read_once_and_not_once_per_entry(media):
     path = archive(media / "many.zip", {f"{n:05}": b"x" for n in range(5000)})
 
-    started = time.monotonic()
+    started = time.process_time()
     read = 0
     for candidate in candidates([path]):
         with candidate.open() as file:
             read += len(file.read())
 
     assert read == 5000
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_an_archive_is_closed_when_its_turn_is_over(media):

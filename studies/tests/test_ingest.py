@@ -216,6 +216,8 @@ def test_a_deflate_bomb_is_refused(store, settings):
     with pytest.raises(InstanceTooLargeError, match="honest"):
         store(bomb)
 
+    assert "honest" in QuarantinedInput.objects.get().reason
+
 
 def test_nothing_is_acknowledged_when_the_store_fails(store, settings):
     settings.OBJECT_STORE_URL = "file:///proc/no-such-place"
@@ -265,37 +267,61 @@ SENDER = """
     from studies.models import Source
     from studies.tests.builders import make_file
     {before}
+    print("ready", flush=True)
+    sys.stdin.readline()
     for uid in sys.argv[1:]:
-        content = make_file(SOPInstanceUID=uid, SeriesInstanceUID="1.2.3." + uid.split(".")[1])
+        series = uid.split(".")[1]
+        content = make_file(
+            SOPInstanceUID=uid, SeriesInstanceUID="1.2.3." + series, Modality="M" + series
+        )
         print(store_instance(io.BytesIO(content), provenance=Provenance(Source.IMPORT)).outcome, flush=True)
 """
 
 
 def start_sender(uids: list[str], store_url: str, before: str = "") -> subprocess.Popen[str]:
+    """A process that is ready to send, and does at a line on its standard input."""
     code = textwrap.dedent(SENDER).format(
         database=connection.settings_dict["NAME"], store=store_url, before=before
     )
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *uids],
-        stdout=subprocess.PIPE, text=True, cwd=django_settings.BASE_DIR,
+    sender = subprocess.Popen(
+        [sys.executable, "-c", code, *uids], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, cwd=django_settings.BASE_DIR,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "pacs_portal.settings_test"},
     )  # fmt: skip
+    assert sender.stdout.readline() == "ready\n"
+    return sender
+
+
+# Every transaction lasts a while, so that two of one study would meet.
+SLOWLY = (
+    "import time; from studies import signals;"
+    "signals.instance_stored.connect(lambda **_: time.sleep(0.01), weak=False)"
+)
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_two_processes_that_ingest_one_study_end_with_the_right_aggregates(settings):
-    shared = [f"1.{series}.{number}" for series in (1, 2, 3) for number in range(10)]
-    senders = [
-        start_sender(uids, settings.OBJECT_STORE_URL) for uids in (shared, list(reversed(shared)))
+    # Modalities of single images, which no later image would mend, and a series of several.
+    shared = [f"1.{series}.1" for series in range(20)] + [
+        f"1.0.{number}" for number in range(2, 12)
     ]
+    senders = [
+        start_sender(uids, settings.OBJECT_STORE_URL, before=SLOWLY)
+        for uids in (shared, shared[10:] + shared[:10])
+    ]
+    for sender in senders:
+        sender.stdin.write("go\n")
+        sender.stdin.flush()
 
     outcomes = [sender.communicate(timeout=60)[0].split("\n") for sender in senders]
 
     study = Study.objects.get()
     assert sum(lines.count("stored") for lines in outcomes) == 30
     assert sum(lines.count("already stored") for lines in outcomes) == 30
+    assert all("stored" in lines for lines in outcomes)
     assert (Patient.objects.count(), StoredObject.objects.count()) == (1, 30)
-    assert study.number_of_study_related_series == 3
+    assert study.modalities_in_study == sorted(f"M{series}" for series in range(20))
+    assert study.number_of_study_related_series == 20
     assert study.number_of_study_related_instances == 30
     assert study.size_bytes == sum(StoredObject.objects.values_list("size_bytes", flat=True))
 
@@ -304,6 +330,16 @@ def test_two_processes_that_ingest_one_study_end_with_the_right_aggregates(setti
 @pytest.mark.parametrize(
     "moment",
     [
+        pytest.param(
+            "from studies import storage;"
+            "storage.put = lambda *_: os.kill(os.getpid(), signal.SIGKILL)",
+            id="gathered, not yet written",
+        ),
+        pytest.param(
+            "from pathlib import Path;"
+            "Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)",
+            id="written, not yet named",
+        ),
         pytest.param(
             "index.index_instance = lambda *_: os.kill(os.getpid(), signal.SIGKILL)",
             id="object written, no row yet",
@@ -321,17 +357,36 @@ def test_a_kill_before_the_commit_leaves_nothing_visible_and_the_sender_may_repe
 ):
     killed = start_sender(["1.1.1"], settings.OBJECT_STORE_URL, before=moment)
 
-    acknowledged, _ = killed.communicate(timeout=60)
+    acknowledged, _ = killed.communicate("go\n", timeout=60)
 
     assert (killed.returncode, acknowledged) == (-signal.SIGKILL, "")
     assert (Study.objects.count(), StoredObject.objects.count()) == (0, 0)
     again = start_sender(["1.1.1"], settings.OBJECT_STORE_URL)
-    assert again.communicate(timeout=60)[0] == "stored\n"
+    assert again.communicate("go\n", timeout=60)[0] == "stored\n"
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_kill_between_commit_and_acknowledgement_is_healed_by_the_repetition(settings):
+    killed = start_sender(
+        ["1.1.1"], settings.OBJECT_STORE_URL,
+        before="from django.db import transaction; from studies import signals;"
+        "signals.instance_stored.connect(lambda **_: transaction.on_commit("
+        "lambda: os.kill(os.getpid(), signal.SIGKILL)), weak=False)",
+    )  # fmt: skip
+
+    acknowledged, _ = killed.communicate("go\n", timeout=60)
+
+    assert (killed.returncode, acknowledged) == (-signal.SIGKILL, "")
+    again = start_sender(["1.1.1"], settings.OBJECT_STORE_URL)
+    assert again.communicate("go\n", timeout=60)[0] == "already stored\n"
+    assert Study.objects.get().number_of_study_related_instances == 1
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_kill_after_the_acknowledgement_loses_nothing(settings, object_store):
     sender = start_sender(["1.1.1", "1.1.2"], settings.OBJECT_STORE_URL)
+    sender.stdin.write("go\n")
+    sender.stdin.flush()
     assert sender.stdout.readline() == "stored\n"
 
     sender.kill()

@@ -493,11 +493,11 @@ def test_a_header_of_a_quarter_gibibyte_is_refused(monkeypatch):
 def test_a_flood_of_elements_is_refused_in_bounded_time():
     head, _ = make_file().split(b"\xe0\x7f\x10\x00", 1)
 
-    started = time.monotonic()
+    started = time.process_time()
     reason = outcome(head + b"\x09\x00\x01\x10LO\x00\x00" * 250_000)
 
     assert reason == "more than 200000 data elements"
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 # --- Whatever the bytes are ----------------------------------------------------------------------
@@ -555,11 +555,11 @@ def mutations(path) -> strategies.SearchStrategy[bytes]:
 @hypothesis_settings(max_examples=200, deadline=None, derandomize=True)
 @given(content=strategies.one_of([mutations(path) for path in WHOLE]))
 def test_mutated_files_are_read_or_refused(content):
-    started = time.monotonic()
+    started = time.process_time()
 
     outcome(content)
 
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 NAME = "Plantagenet^Eleanor"

@@ -16,10 +16,13 @@ PROGRAMS = [
     "/dicom-web/studies/1.2.3/series/1.2.3.9/metadata",
     "/dicom-web/studies/1.2.3/series/1.2.3.9/thumbnail", INSTANCE, f"{INSTANCE}/metadata",
     f"{INSTANCE}/frames/1", f"{INSTANCE}/bulkdata/7FE00010",
+    "/dicom-web/studies/1.2.3/instances", "/dicom-web/studies/1.2.3/series/1.2.3.9",
+    "/dicom-web/studies/1.2.3/series/1.2.3.9/instances",
 ]  # fmt: skip
 LISTS = {
     "/", "/api/studies/", "/api/schema/", "/dicom-web/studies", "/dicom-web/series",
     "/dicom-web/instances", "/dicom-web/studies/1.2.3/series",
+    "/dicom-web/studies/1.2.3/instances", "/dicom-web/studies/1.2.3/series/1.2.3.9/instances",
 }  # fmt: skip
 READERS = ["clinician", "radiologist", "technologist", "data steward", "administrator"]
 
@@ -63,14 +66,19 @@ def test_who_does_not_read_studies_learns_nothing_of_them(sign_in, role, path):
     assert "Müller".encode() not in content
 
 
+def test_a_posted_search_is_for_who_reads_studies(django_client, sign_in):
+    address, search = "/api/studies/search/", {"patient_name": "müller"}
+
+    assert django_client.post(address, search).status_code == 401
+    assert sign_in("operator").post(address, search).json()["results"] == []
+    assert len(sign_in("clinician").post(address, search).json()["results"]) == 1
+
+
 def test_no_address_of_the_archive_is_missing_from_these_tests():
     known = {p.split("?")[0] for p in [*PAGES, *PROGRAMS]}
     resolver = get_resolver()
     patterns = {resolver.resolve(path).route for path in known} | {
-        "api/studies/search/",  # POST only, in test_api
-        "dicom-web/studies/<uid:study>/instances",
-        "dicom-web/studies/<uid:study>/series/<uid:series>",
-        "dicom-web/studies/<uid:study>/series/<uid:series>/instances",
+        "api/studies/search/",  # POST only, below
         "api/health/",
     }
 

@@ -11,7 +11,7 @@ from studies.dicom.attributes import is_uid
 from studies.synthetic.phantoms import CATALOGUE
 from studies.synthetic.procedures import PROCEDURES
 
-pytestmark = pytest.mark.xdist_group("phantoms")
+pytestmark = [pytest.mark.xdist_group("phantoms"), pytest.mark.timeout(300)]
 
 BY_NAME = {series.name: series for series in CATALOGUE}
 STACKS = [s.name for s in CATALOGUE if s.number_of_instances > 5]

@@ -259,7 +259,10 @@ def test_a_key_that_cannot_be_understood_is_refused(viewer, keys):
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(text=st.text(alphabet="aé*?^ .=\\[(", max_size=8))
 def test_no_name_pattern_breaks_the_search(viewer, text):

@@ -16,7 +16,10 @@ from studies.tests.builders import make_file
 
 UNTIL = datetime.date(2026, 3, 1)
 
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("seed")]
+# The first of these tests draws all phantoms.
+pytestmark = [
+    pytest.mark.django_db, pytest.mark.xdist_group("seed"), pytest.mark.timeout(300),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

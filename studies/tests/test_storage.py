@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import stat
 import subprocess
@@ -241,9 +240,7 @@ def calls_of_the_kernel(trace: str, root: Path) -> list[str]:
     return told
 
 
-@pytest.mark.skipif(
-    not shutil.which("strace"), reason="strace is not installed; apt install strace"
-)
+@pytest.mark.peer
 def test_the_kernel_is_asked_for_file_then_name_then_directory(tmp_path):
     trace = tmp_path / "trace"
     root = tmp_path / "new" / "store"

@@ -143,10 +143,50 @@ def test_pages_are_reached_in_both_directions_and_keep_the_search(client):
     last = re.search(r'href="([^"]*)" rel="last"', first.content.decode())[1]
     end = client.get("/" + last.replace("&amp;", "&"))
 
+    back = re.search(r'href="([^"]*)" rel="prev"', second.content.decode())[1]
+
+    assert rows(client.get("/" + back.replace("&amp;", "&"))) == rows(first)
     assert rows(first) == [f"{n:02}" for n in range(25)]
     assert rows(second) == [f"{n:02}" for n in range(25, 50)]
     assert rows(end) == [f"{n:02}" for n in range(35, 60)]
     assert "modality=CT" in following
+
+
+@pytest.mark.parametrize("size", [25, 50, 100])
+def test_a_page_has_as_many_rows_as_were_chosen(client, size):
+    patient = Patient.objects.create()
+    for number in range(120):
+        Study.objects.create(patient_record=patient, study_instance_uid=f"1.{number}")
+
+    page = client.get("/", {"size": size})
+
+    assert len(rows(page)) == size
+    assert f'<option value="{size}" selected>' in page.content.decode()
+
+
+def test_a_page_that_lies_beyond_the_edge_leads_to_the_first(client, three_studies):
+    last = Study.objects.get(study_instance_uid="1.1")
+
+    response = client.get(f"/?modality=CT&after={last.pk}", follow=True)
+
+    assert response.redirect_chain == [("/?modality=CT", 302)]
+    assert rows(response) == ["MRN-3", "MRN-1"]
+
+
+def test_the_last_day_of_the_calendar_is_a_date_like_others(client, three_studies):
+    assert len(rows(client.get("/?date_to=9999-12-31"))) == 3
+
+
+def test_a_modality_that_is_not_at_hand_is_found_all_the_same(client, three_studies):
+    Study.objects.filter(study_instance_uid="1.2").update(modalities_in_study=["SMR"])
+
+    assert rows(client.get("/?modality=SMR")) == ["MRN-2"]
+    assert "cannot be carried out" in client.get("/?modality=not+a+code").content.decode()
+
+
+def test_modalities_behind_more_are_in_view_while_one_is_chosen(client, three_studies):
+    assert '<details class="more-choices" open>' in client.get("/?modality=SEG").content.decode()
+    assert '<details class="more-choices" >' in client.get("/?modality=CT").content.decode()
 
 
 def test_the_count_is_of_the_search_and_not_of_the_page(client, three_studies):
@@ -155,8 +195,13 @@ def test_the_count_is_of_the_search_and_not_of_the_page(client, three_studies):
     assert re.search(r"<strong>2</strong>\s+studies", page)
 
 
-def test_the_list_is_not_kept_by_caches(client):
-    assert "no-store" in client.get("/")["Cache-Control"]
+@pytest.mark.parametrize(
+    "path", ["/", "/studies/1.2.3/", "/studies/1.2.3/view/", "/api/studies/", "/dicom-web/studies"]
+)
+def test_a_page_with_patient_data_is_not_kept_by_caches(client, store, path):
+    store(make_file())
+
+    assert "no-store" in client.get(path)["Cache-Control"]
 
 
 # --- The study's page ------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ function focusRow(step) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.target.matches("input, select, textarea")) return;
-  if (event.key === "/") document.querySelector("form[role=search] input:not([type=hidden])")?.focus();
-  else if (event.key === "ArrowDown") focusRow(1);
-  else if (event.key === "ArrowUp") focusRow(-1);
+  if (event.key === "/" && document.documentElement.dataset.singleKeys !== "off") {
+    document.querySelector("form[role=search] input:not([type=hidden])")?.focus();
+  } else if (event.key === "ArrowDown" && links.length) focusRow(1);
+  else if (event.key === "ArrowUp" && links.length) focusRow(-1);
   else return;
   event.preventDefault();
 });
