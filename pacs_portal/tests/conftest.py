@@ -2,12 +2,18 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
 
 from pacs_portal.tests.running_portal import RunningPortal
-from studies.tests.builders import SAMPLES
+from studies.tests.builders import SAMPLES, make_encapsulated
 
-SEEDED = 40
+SEEDED = 300  # enough for every modality to be among them
+IMPORTED = (
+    "CT_small.dcm", "MR_small_jpeg_ls_lossless.dcm", "693_J2KI.dcm",
+    "JPGExtended.dcm", "SC_rgb_jpeg_dcmtk.dcm", "examples_palette.dcm", "ExplVR_BigEnd.dcm",
+    "image_dfl.dcm", "test-SR.dcm",
+)  # fmt: skip
+UNDECODABLE = "2.25.4711"
 CHROMIUM = [
     "--no-sandbox",  # tests may run as root
     "--use-angle=swiftshader",
@@ -20,12 +26,14 @@ CHROMIUM = [
 
 @pytest.fixture(scope="session")
 def portal(tmp_path_factory) -> Iterator[RunningPortal]:
-    """A running portal with seeded studies and two imported real files."""
+    """A running portal with seeded studies, real files and one that nobody can decode."""
     portal = RunningPortal(tmp_path_factory.mktemp("portal"))
     try:
         portal.start()
         portal.manage("seed", "--studies", str(SEEDED), "--until", "2026-03-01", "--noinput")
-        files = [SAMPLES / "test_files" / name for name in ("CT_small.dcm", "MR_small_RLE.dcm")]
+        undecodable = portal.directory / "undecodable.dcm"
+        undecodable.write_bytes(make_encapsulated([b"no codestream"], StudyInstanceUID=UNDECODABLE))
+        files = [undecodable, *(SAMPLES / "test_files" / name for name in IMPORTED)]
         portal.manage("import_dicom", *map(str, files))
         yield portal
     finally:
@@ -43,6 +51,19 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
 
 
+@pytest.fixture(scope="module")
+def radiologist(browser: Browser, portal: RunningPortal) -> StorageState:
+    """Cookies of a radiologist who has signed in by the form that a person uses."""
+    with browser.new_context(base_url=portal.url) as context:
+        page = context.new_page()
+        page.goto("/accounts/login/")
+        page.fill("input[name=login]", "radiologist")
+        page.fill("input[name=password]", portal.passwords["radiologist"])
+        page.click("main button[type=submit]")
+        page.wait_for_selector("#studies")
+        return context.storage_state()
+
+
 @pytest.fixture
 def complaints() -> list[str]:
     """What the browser complained about: errors of scripts, violated policies, failed requests."""
@@ -50,29 +71,26 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def page(browser: Browser, portal: RunningPortal, complaints: list[str]) -> Iterator[Page]:
-    """A page of a signed-in radiologist."""
-    context: BrowserContext = browser.new_context(
-        base_url=portal.url, viewport={"width": 1280, "height": 800}
+def page(
+    browser: Browser, portal: RunningPortal, radiologist: StorageState, complaints: list[str]
+) -> Iterator[Page]:
+    """The study list, before a signed-in radiologist."""
+    context = browser.new_context(
+        base_url=portal.url,
+        viewport={"width": 1280, "height": 800},
+        storage_state=radiologist,
     )
     context.set_default_timeout(20_000)
     page = context.new_page()
     page.on("console", lambda message: _note(message, complaints))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    sign_in(page, portal, "radiologist")
+    page.goto("/")
     yield page
     context.close()
 
 
 def _note(message: ConsoleMessage, complaints: list[str]) -> None:
     """All errors but that of a health poll which a busy machine answered late."""
-    if message.type == "error" and not message.location["url"].endswith("/api/health/"):
-        complaints.append(message.text)
-
-
-def sign_in(page: Page, portal: RunningPortal, user: str) -> None:
-    page.goto("/accounts/login/")
-    page.fill("input[name=login]", user)
-    page.fill("input[name=password]", portal.passwords[user])
-    page.click("main button[type=submit]")
-    page.wait_for_selector("#studies, .empty")
+    address = message.location["url"]
+    if message.type == "error" and not address.endswith("/api/health/"):
+        complaints.append(f"{message.text} ({address})")

@@ -80,6 +80,17 @@ def test_the_example_names_every_variable_that_is_read_and_no_other():
     assert named == read | READ_ELSEWHERE
 
 
+def test_a_demonstration_keeps_the_key_that_its_first_process_made(tmp_path):
+    environment = {"PACS_DEMONSTRATION": "true", "PACS_VAR_DIR": str(tmp_path)}
+    read = ("shell", "-c", "from django.conf import settings; print(settings.SECRET_KEY)")
+
+    first, second = (manage(*read, **environment).stdout for _ in range(2))
+
+    assert len(first.strip()) >= 50
+    assert second == first
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
 def test_the_access_log_holds_no_query_string():
     from pacs_portal import gunicorn  # noqa: PLC0415
 
