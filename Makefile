@@ -17,8 +17,9 @@ run: setup .env
 	@echo "The portal answers at http://localhost:$(PORT) (Ctrl-C stops it, the data stay)."
 	@exec $(BIN)/gunicorn --config python:pacs_portal.gunicorn --bind 127.0.0.1:$(PORT) pacs_portal.wsgi
 
+# Every core has a worker already; threads of numpy would only spin beside them.
 test: setup lint
-	$(BIN)/pytest -n auto --dist loadgroup
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
 lint: setup
 	$(BIN)/ruff check .

@@ -50,6 +50,7 @@ class RunningPortal:
             "PACS_VAR_DIR": str(self.directory),
             "DATABASE_URL": self.database.database_url(DATABASE),
             "DJANGO_SETTINGS_MODULE": "pacs_portal.settings",
+            "OPENBLAS_NUM_THREADS": "1",
         }
 
     def manage(self, *arguments: str) -> str:

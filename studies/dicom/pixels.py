@@ -4,6 +4,7 @@ Decoders are written in C and read what strangers send: a crash, a loop or a flo
 cost one thumbnail, not the server.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,8 @@ def render_thumbnail(head: bytes, frame: bytes, transfer_syntax_uid: str) -> byt
             input=head + frame,
             capture_output=True,
             cwd=_PROJECT,
+            # Its threads would each reserve memory of the child's limit and do nothing.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             timeout=_WALL_SECONDS,
             check=False,
         )
