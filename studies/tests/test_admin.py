@@ -102,8 +102,9 @@ def test_a_list_counts_to_a_limit_and_reads_no_whole_table(steward, model, monke
     monkeypatch.setattr(BoundedPaginator, "LIMIT", 7)
 
     with CaptureQueriesContext(connection) as captured:
-        steward.get(address(model))
+        response = steward.get(address(model))
 
+    assert "Counts stop at 7." in response.content.decode()
     table = model._meta.db_table
     counts = [q["sql"] for q in captured if "COUNT(" in q["sql"] and table in q["sql"]]
     assert [("LIMIT 7" in sql) for sql in counts] == [True]
