@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
                 ('patient_name_folded', models.CharField(blank=True, editable=False, max_length=800)),
                 ('patient_birth_date', models.DateField(blank=True, null=True)),
                 ('patient_sex', models.CharField(blank=True, max_length=16)),
-                ('study_instance_uid', models.CharField(max_length=64, unique=True, verbose_name='Study Instance UID')),
+                ('study_instance_uid', models.CharField(max_length=64, verbose_name='Study Instance UID')),
                 ('study_date', models.DateField(blank=True, null=True)),
                 ('study_time', models.TimeField(blank=True, null=True)),
                 ('study_moment', models.GeneratedField(db_persist=True, expression=models.Func(output_field=models.DateTimeField(), template="(COALESCE(study_date, DATE '0001-01-01') + COALESCE(study_time, TIME '00:00')) AT TIME ZONE 'UTC'"), output_field=models.DateTimeField())),
@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
             name='Series',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('series_instance_uid', models.CharField(max_length=64, unique=True, verbose_name='Series Instance UID')),
+                ('series_instance_uid', models.CharField(max_length=64, verbose_name='Series Instance UID')),
                 ('modality', models.CharField(blank=True, max_length=256)),
                 ('series_number', models.IntegerField(blank=True, null=True)),
                 ('series_description', models.CharField(blank=True, max_length=256)),
@@ -163,7 +163,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('is_overlaid', models.BooleanField(default=False)),
-                ('sop_instance_uid', models.CharField(max_length=64, unique=True, verbose_name='SOP Instance UID')),
+                ('sop_instance_uid', models.CharField(max_length=64, verbose_name='SOP Instance UID')),
                 ('sop_class_uid', models.CharField(max_length=64, verbose_name='SOP Class UID')),
                 ('instance_number', models.IntegerField(blank=True, null=True)),
                 ('number_of_frames', models.IntegerField(blank=True, null=True)),
@@ -175,7 +175,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['series', 'instance_number', 'id'], name='instance_in_series_order')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('sop_instance_uid__regex', '^[0-9.]{1,64}$')), name='sop_instance_uid_is_a_uid'), models.CheckConstraint(condition=models.Q(('number_of_frames__gte', 0), ('rows__gte', 0), ('columns__gte', 0)), name='instance_counts_are_not_negative')],
+                'constraints': [models.UniqueConstraint(fields=('sop_instance_uid',), name='sop_instance_uid_is_unique'), models.CheckConstraint(condition=models.Q(('sop_instance_uid__regex', '^[0-9.]{1,64}$')), name='sop_instance_uid_is_a_uid'), models.CheckConstraint(condition=models.Q(('number_of_frames__gte', 0), ('rows__gte', 0), ('columns__gte', 0)), name='instance_counts_are_not_negative')],
             },
         ),
         migrations.AddIndex(
@@ -224,11 +224,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='study',
+            constraint=models.UniqueConstraint(fields=('study_instance_uid',), name='study_instance_uid_is_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='study',
             constraint=models.CheckConstraint(condition=models.Q(('study_instance_uid__regex', '^[0-9.]{1,64}$')), name='study_instance_uid_is_a_uid'),
         ),
         migrations.AddConstraint(
             model_name='study',
             constraint=models.CheckConstraint(condition=models.Q(('number_of_study_related_instances__gte', 0), ('number_of_study_related_series__gte', 0), ('size_bytes__gte', 0)), name='study_counts_are_not_negative'),
+        ),
+        migrations.AddConstraint(
+            model_name='series',
+            constraint=models.UniqueConstraint(fields=('series_instance_uid',), name='series_instance_uid_is_unique'),
         ),
         migrations.AddConstraint(
             model_name='series',

@@ -17,7 +17,7 @@ class Instance(models.Model):
     )
     # True where the row's identity differs from the object's: retrieval then lays it over.
     is_overlaid = models.BooleanField(default=False)
-    sop_instance_uid = models.CharField("SOP Instance UID", max_length=64, unique=True)
+    sop_instance_uid = models.CharField("SOP Instance UID", max_length=64)
     sop_class_uid = models.CharField("SOP Class UID", max_length=64)
     instance_number = models.IntegerField(null=True, blank=True)
     number_of_frames = models.IntegerField(null=True, blank=True)
@@ -27,6 +27,7 @@ class Instance(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["sop_instance_uid"], name="sop_instance_uid_is_unique"),
             models.CheckConstraint(
                 condition=models.Q(sop_instance_uid__regex=r"^[0-9.]{1,64}$"),
                 name="sop_instance_uid_is_a_uid",

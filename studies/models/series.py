@@ -7,7 +7,7 @@ from studies.models.study import Study
 
 class Series(models.Model):
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="series")
-    series_instance_uid = models.CharField("Series Instance UID", max_length=64, unique=True)
+    series_instance_uid = models.CharField("Series Instance UID", max_length=64)
     modality = models.CharField(max_length=256, blank=True)
     series_number = models.IntegerField(null=True, blank=True)
     series_description = models.CharField(max_length=256, blank=True)
@@ -28,6 +28,9 @@ class Series(models.Model):
     class Meta:
         verbose_name_plural = "series"
         constraints = [
+            models.UniqueConstraint(
+                fields=["series_instance_uid"], name="series_instance_uid_is_unique"
+            ),
             models.CheckConstraint(
                 condition=models.Q(series_instance_uid__regex=r"^[0-9.]{1,64}$"),
                 name="series_instance_uid_is_a_uid",

@@ -37,7 +37,7 @@ class Study(PatientIdentity):
     # Not called `patient`, because its column would then take the name of Patient ID.
     patient_record = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
 
-    study_instance_uid = models.CharField("Study Instance UID", max_length=64, unique=True)
+    study_instance_uid = models.CharField("Study Instance UID", max_length=64)
     study_date = models.DateField(null=True, blank=True)
     study_time = models.TimeField(null=True, blank=True)
     # What the modality's clock showed, as if it were UTC: for order and ranges, never for display.
@@ -69,6 +69,10 @@ class Study(PatientIdentity):
     class Meta:
         verbose_name_plural = "studies"
         constraints = [
+            # Not unique=True, which brings a second index for patterns that nobody searches by.
+            models.UniqueConstraint(
+                fields=["study_instance_uid"], name="study_instance_uid_is_unique"
+            ),
             models.CheckConstraint(
                 condition=models.Q(study_instance_uid__regex=_UID),
                 name="study_instance_uid_is_a_uid",
