@@ -1,10 +1,12 @@
 """The filters of the study list, the same for page and API."""
 
 import re
+from typing import cast
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django.http import QueryDict
 
 from studies import query
 from studies.models import Study
@@ -16,8 +18,9 @@ OTHER_MODALITIES = (
     "RTIMAGE", "RTPLAN", "RTSTRUCT", "SEG", "SM", "SR", "XC",
 )  # fmt: skip
 
-# What identifies a patient must not stand in an address, a bookmark or a log.
 BEGINNING = "Its beginning is enough."
+
+# What identifies a patient must not stand in an address, a bookmark or a log.
 PATIENT_FIELDS = ("patient_id", "accession_number", "patient_name")
 
 
@@ -64,6 +67,16 @@ class StudyFilter(django_filters.FilterSet):
     class Meta:
         model = Study
         fields: list[str] = []
+
+    def get_form_class(self) -> type[forms.Form]:
+        """With a choice for each unlisted modality that is asked for: the next search keeps it."""
+        form: type[forms.Form] = super().get_form_class()
+        field = cast("ModalityField", form.base_fields["modality"])
+        asked = self.data.getlist("modality") if isinstance(self.data, QueryDict) else []
+        unlisted = sorted(set(asked) - {*COMMON_MODALITIES, *OTHER_MODALITIES})
+        own = [(code, code) for code in unlisted if field.valid_value(code)]
+        field.choices = [*field.choices, *own]
+        return form
 
     def by_patient_id(self, queryset: QuerySet[Study], _: str, value: str) -> QuerySet[Study]:
         return query.with_patient_id(queryset, value)

@@ -29,11 +29,15 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One file to try: itself, or an entry of a ZIP archive, which is open while it is its turn."""
+    """One file to try: itself, or an entry of a ZIP archive, which is open while it is its turn.
+
+    An archive that is refused whole is a candidate itself, with the reason.
+    """
 
     path: Path
     archive: zipfile.ZipFile | None = None
     entry: zipfile.ZipInfo | None = None
+    refusal: str = ""
 
     @property
     def label(self) -> str:
@@ -43,7 +47,10 @@ class Candidate:
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Its reader raises InvalidInstanceError for an entry that is a bomb or damaged."""
+        """Its reader raises InvalidInstanceError for what is refused, a bomb or damaged."""
+        if self.refusal:
+            yield cast("BinaryIO", _RefusedReader(self.refusal))
+            return
         if self.archive is None or self.entry is None:
             with self.path.open("rb") as file:
                 yield file
@@ -53,6 +60,14 @@ class Candidate:
             yield cast("BinaryIO", reader)
         finally:
             reader.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _RefusedReader:
+    reason: str
+
+    def read(self, _size: int = -1, /) -> bytes:
+        raise InvalidInstanceError(self.reason)
 
 
 class _EntryReader:
@@ -93,7 +108,6 @@ def candidates(paths: Iterable[Path]) -> Iterator[Candidate]:
     Raises:
         FileNotFoundError: If at a path is neither a file nor a folder.
         OSError: If a folder cannot be read.
-        InvalidInstanceError: If an archive has too many entries, or too much in them.
     """
     for path in paths:
         if not (path.is_file() or path.is_dir()):
@@ -104,6 +118,9 @@ def candidates(paths: Iterable[Path]) -> Iterator[Candidate]:
                 yield Candidate(file)
                 continue
             with archive:
+                if reason := _refusal_of_archive(archive):
+                    yield Candidate(file, refusal=reason)
+                    continue
                 yield from (Candidate(file, archive, entry) for entry in _entries(archive))
 
 
@@ -136,15 +153,20 @@ def _is_dicom(path: Path) -> bool:
         return file.read(4) == b"DICM"
 
 
-def _entries(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+def _refusal_of_archive(archive: zipfile.ZipFile) -> str:
+    """Why nothing of it is read, empty if it is."""
     entries = archive.infolist()
     if len(entries) > MAX_ZIP_ENTRIES:
-        raise InvalidInstanceError(f"the archive has more than {MAX_ZIP_ENTRIES} entries")
+        return f"the archive has more than {MAX_ZIP_ENTRIES} entries"
     packed_bytes = Path(str(archive.filename)).stat().st_size
     inflated_bytes = sum(entry.file_size for entry in entries if not _refusal(entry))
     if inflated_bytes > max(_SMALL_ARCHIVE, MAX_ZIP_RATIO * packed_bytes):
-        raise InvalidInstanceError("an archive inflates beyond any honest size")
-    for entry in entries:
+        return "the archive inflates beyond any honest size"
+    return ""
+
+
+def _entries(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+    for entry in archive.infolist():
         is_link = stat.S_ISLNK(entry.external_attr >> 16)
         if not (entry.is_dir() or is_link or Path(entry.filename).name.upper() == "DICOMDIR"):
             yield entry

@@ -92,9 +92,9 @@ def _lock_study(parsed: ParsedInstance) -> Study:
         if study.patient_record_id != patient.pk and not patient.patient_id:
             patient.delete()  # made for a study that somebody else made first
     identity = parsed.columns[Level.PATIENT]
-    # Reports and screenshots often leave the issuer out, which then contradicts nothing.
-    issuer_fits = identity["issuer_of_patient_id"] in ("", study.issuer_of_patient_id)
-    if study.patient_id != identity["patient_id"] or not issuer_fits:
+    # Reports and screenshots often leave the issuer out, which then contradicts none.
+    issuers = {identity["issuer_of_patient_id"], study.issuer_of_patient_id} - {""}
+    if study.patient_id != identity["patient_id"] or len(issuers) > 1:
         raise ConflictError(InstanceConflict.Reason.PATIENT)
     return study
 

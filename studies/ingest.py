@@ -138,7 +138,9 @@ def _parse_or_quarantine(received: _Received) -> ParsedInstance:
 
 def _quarantine(received: _Received, reason: str) -> None:
     """Keep refused input with its reason; the same input again is kept once."""
-    if QuarantinedInput.objects.filter(sha256=received.sha256).exists():
+    # What was only described may have had the same beginning.
+    kept = QuarantinedInput.objects.filter(object_key__isnull=False)
+    if kept.filter(sha256=received.sha256).exists():
         return
     key = storage.new_key("quarantine")
     storage.put(key, received.file)

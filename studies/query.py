@@ -26,6 +26,7 @@ from studies.models import Instance, Series, Study
 MAX_RESULTS = 1000
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T", datetime.date, datetime.time)
 
 # --- The study list ------------------------------------------------------------------------------
 
@@ -69,12 +70,19 @@ def _upper(text: str) -> Upper:
 
 
 def with_identity(
-    queryset: "QuerySet[M, Any]", text: str, identifiers: Iterable[str]
+    queryset: "QuerySet[M, Any]", text: str, identifiers: Iterable[str], exact: Iterable[str] = ()
 ) -> "QuerySet[M, Any]":
-    """Patients or studies of which an identifier begins so, or a name that holds every word."""
+    """Patients or studies of which an identifier begins so, or a name that holds every word.
+
+    Args:
+        queryset: Of rows that have a patient's name.
+        text: As it was typed.
+        identifiers: Columns that may begin with it.
+        exact: Columns that must be it.
+    """
     if not text:
         return queryset
-    condition = Q()
+    condition = Q(*((column, text) for column in exact), _connector=Q.OR)
     for column in identifiers:
         queryset = queryset.alias(**{f"{column}_upper": Upper(column)})
         condition |= Q(**{f"{column}_upper__startswith": _upper(text)})
@@ -311,9 +319,6 @@ def _last_time(text: str) -> datetime.time | None:
     digits = re.sub("[:.]", "", text)
     latest = digits + "235959999999"[len(digits) :]
     return to_time(text) and to_time(f"{latest[:6]}.{latest[6:]}")
-
-
-T = TypeVar("T", datetime.date, datetime.time)
 
 
 def _ends(

@@ -273,8 +273,8 @@ def retrieve_bulk_value(instance: Instance, tag: str) -> Iterator[bytes]:
     """
     stored = instance.stored_object
     big_endian = stored.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN
-    if tag == PIXEL_DATA and stored.pixel_data_offset is not None:
-        start, length = stored.pixel_data_offset, stored.pixel_data_length or 0
+    if tag == PIXEL_DATA and has_bulk_pixel_data(stored):
+        start, length = stored.pixel_data_offset or 0, stored.pixel_data_length or 0
         return _bulk(stored, start, start + length, _pixel_word(instance))
     bulk = stored.bulk_values.get(tag)
     if bulk is None:

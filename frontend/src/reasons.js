@@ -35,7 +35,7 @@ const STATUS = {
 };
 
 /** Why a request failed, by its HTTP status. */
-export function explainStatus(status) {
+function explainStatus(status) {
   return STATUS[status] ?? `The server answered with HTTP ${status}.`;
 }
 

@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 import pydicom.config
-from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.datadict import dictionary_VR
 from pydicom.hooks import hooks, raw_element_value, raw_element_vr
 
 # Values are checked by us. pydicom would quote bad ones, hence patient data, in warnings and logs.
@@ -15,18 +15,28 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"pydicom\..*")
 
 
+# A binary value longer than this, not nested, stays in the object and is fetched on its own.
+MAX_INLINE_BYTES = 64 * 1024
+
+
 def public_vr(tag: int) -> str:
     """VR of a public tag by PS3.6, repeating groups included; of several as "OB or OW"."""
-    return dictionary_VR(tag) if dictionary_has_tag(tag) else "UN"
+    try:
+        return str(dictionary_VR(tag))
+    except KeyError:
+        return "UN"
 
 
 def _vr_as_walked(raw: Any, data: dict[str, Any], **context: Any) -> None:
     """The VR of an element that names none or UN (PS3.5 6.2.2).
 
-    It is a sequence only where `elements` saw one too: what was not walked has no bounds.
+    It is a sequence only where `elements` saw one too, and a long value that only a device's own
+    dictionary knows stays what it is: what was not walked has no bounds.
     """
     unnamed = raw._replace(VR=None) if raw.VR == "UN" else raw  # noqa: SLF001 - of a named tuple
     raw_element_vr(unnamed, data, **context)
+    if raw.VR in (None, "UN") and public_vr(raw.tag) == "UN" and raw.length > MAX_INLINE_BYTES:
+        data["VR"] = "UN"
     if data["VR"] == "SQ" and raw.VR != "SQ" and (raw.VR, public_vr(raw.tag)) != (None, "SQ"):
         data["VR"] = "UN"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import mmap
 
-from studies.dicom import public_vr
+from studies.dicom import MAX_INLINE_BYTES, public_vr
 from studies.errors import InstanceTooLargeError, InvalidInstanceError
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -77,13 +77,11 @@ class Bounds:
 
     depth: int = 16
     elements: int = 200_000
-    numbers: int = 4_000_000
+    numbers: int = 8_000_000
     fragments: int = 2_000_000
     searched_bytes: int = 64 * 1024 * 1024
 
 
-# A binary value longer than this, not nested, stays in the object and is fetched on its own.
-MAX_INLINE_BYTES = 64 * 1024
 BULK_VRS = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 
 
@@ -195,8 +193,8 @@ class Walker:
         if tag == _SPECIFIC_CHARACTER_SET:
             self._check_character_set(length)
         self._skip_value(length)
-        is_bulk = length > MAX_INLINE_BYTES and vr.decode() in BULK_VRS and not self._stack
-        if vr not in _SINGLE_VALUES and not is_bulk:
+        is_one_value = vr in _SINGLE_VALUES or (vr == b"UN" and length > MAX_INLINE_BYTES)
+        if not is_one_value:
             self._count_values(vr, start, length)
 
     def _count_values(self, vr: bytes, start: int, length: int) -> None:

@@ -70,6 +70,7 @@ def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> b
     encoding = encoding_of(transfer_syntax_uid)
     dataset = read_elements(head[start:], encoding)
     _to_utf_8(dataset, encoding)
+    _keep_numbers(dataset, encoding)
     for keyword, value in identity.items():
         dataset.add(_element(keyword, value))
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
@@ -114,6 +115,19 @@ def _decode_text(dataset: Dataset) -> None:
                 _decode_text(nested)
         elif vr in CUSTOMIZABLE_CHARSET_VR:
             decode_element(dataset[tag], character_set)
+
+
+def _keep_numbers(dataset: Dataset, encoding: Encoding) -> None:
+    """Leave numbers as they were written in items that have to be written in another encoding."""
+    is_rewritten = dataset.original_encoding != (encoding.implicit_vr, encoding.little_endian)
+    for tag in list(dataset.keys()):
+        item = dataset.get_item(tag)
+        if not item.is_raw and item.VR == "SQ":
+            for nested in item.value:
+                _keep_numbers(nested, encoding)
+        elif is_rewritten and item.is_raw and vr_of(item, dataset) in ("DS", "IS"):
+            text = (item.value or b"").decode("latin-1")
+            dataset[tag] = DataElement(tag, vr_of(item, dataset), text, already_converted=True)
 
 
 def person_name_columns(row: Any, column: str) -> PersonName:

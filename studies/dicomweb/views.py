@@ -84,10 +84,10 @@ def retrieve_frames(
     part_type = offer.content_type.split(";")[0]
     response = _payload(offer, part_type, ((offer.content_type, [frame]) for frame in content))
     response.headers["Cache-Control"] = _UNCHANGING
-    return _conditional(request, response, _name(found, offer, frames))
+    return _conditional(request, response, _etag(found, offer, frames))
 
 
-def _name(found: Instance, offer: Offer, what: str) -> str:
+def _etag(found: Instance, offer: Offer, what: str) -> str:
     """ETag of a part of an object in one form: another form is another representation."""
     form = hashlib.sha256(f"{offer} {what}".encode()).hexdigest()
     return f"{found.stored_object.sha256[:24]}-{form[:16]}"
@@ -116,7 +116,7 @@ def retrieve_bulk_data(
     value = retrieve.retrieve_bulk_value(found, tag)
     response = _payload(offer, OCTET_STREAM, [(offer.content_type, value)])
     response.headers["Cache-Control"] = _UNCHANGING
-    return _conditional(request, response, _name(found, offer, tag))
+    return _conditional(request, response, _etag(found, offer, tag))
 
 
 @require_safe

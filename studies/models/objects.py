@@ -92,7 +92,8 @@ class InstanceConflict(ReceivedObject):
 class QuarantinedInput(ReceivedObject):
     """Input that is no instance this archive can hold, with the reason; nothing is thrown away."""
 
-    # Input beyond the size limit is described, not kept: then there is no object.
+    # What could not be gathered whole is described, not kept: then there is no object, and the
+    # digest and size are of what came of it.
     object_key = models.CharField(max_length=200, unique=True, null=True, blank=True)  # type: ignore[assignment]
     reason = models.CharField(max_length=500)
 

@@ -77,6 +77,17 @@ def test_a_search_finds(steward, model, term):
     assert shown(steward.get(address(model), {"q": term})) == 1
 
 
+def test_an_identifier_of_digits_and_dots_is_none_of_a_study_only(steward, store):
+    store(
+        make_file(
+            PatientID="756.9217.0769.85", StudyInstanceUID="7.1", SeriesInstanceUID="7.2",
+            SOPInstanceUID="7.3",
+        )
+    )  # fmt: skip
+
+    assert shown(steward.get(address(Study), {"q": "756.9217"})) == 1
+
+
 @each_model
 def test_a_search_for_something_else_finds_nothing(steward, model):
     assert shown(steward.get(address(model), {"q": "9.9.9"})) == 0

@@ -410,6 +410,7 @@ def test_pixels_that_cannot_be_had_are_not_referred_to(client, store):
     (header,) = client.get(f"{SERIES}/metadata").json()
 
     assert header["7FE00010"] == {"vr": "OB"}
+    assert client.get(f"{INSTANCE}/bulkdata/7FE00010").status_code == 404
 
 
 def test_a_long_value_of_a_compressed_instance_is_octets_all_the_same(client, store):

@@ -68,6 +68,9 @@ def nested(depth: int, *, closed: bool) -> bytes:
             implicit(0x00280106, b"ab"), IMPLICIT, (0x00280106, "US", 2), id="implicit, US or SS"
         ),
         pytest.param(
+            implicit(0x60003000, b"ab"), IMPLICIT, (0x60003000, "OW", 2), id="implicit, repeating"
+        ),
+        pytest.param(
             implicit(0x00283006, b"ab"), IMPLICIT, (0x00283006, "OW", 2), id="implicit, US or OW"
         ),
         pytest.param(

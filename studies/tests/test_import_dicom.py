@@ -435,15 +435,16 @@ def test_a_part_10_file_that_is_also_an_archive_is_the_file(media):
     assert Instance.objects.get().sop_instance_uid == "1.2.3.1"
 
 
-def test_too_many_entries_are_a_sentence_and_nothing_is_taken_in(media, monkeypatch):
+def test_an_archive_of_too_many_entries_is_rejected_whole_and_the_run_goes_on(media, monkeypatch):
     monkeypatch.setattr(importing, "MAX_ZIP_ENTRIES", 3)
-    archive(media / "1.zip", {"1.dcm": instance(1)})
-    archive(media / "2.zip", {str(n): b"" for n in range(4)})
+    archive(media / "1.zip", {str(n): b"" for n in range(4)})
+    archive(media / "2.zip", {"1.dcm": instance(1)})
 
-    with pytest.raises(CommandError, match="more than 3 entries"):
-        Import(media)
+    run = Import(media)
 
-    assert Instance.objects.count() == 0
+    assert (run.summary, reasons(run)) == (
+        numbers(accepted=1, rejected=1), ["the archive has more than 3 entries"],
+    )  # fmt: skip
 
 
 def test_the_directory_of_an_archive_is_read_once_and_not_once_per_entry(media):
@@ -540,6 +541,17 @@ def test_an_entry_that_cannot_be_read_is_described_in_quarantine_once(media):
     assert held.object_key is None
 
 
+def test_what_was_only_described_hides_nothing_that_comes_later(media):
+    archive(media / "1.zip", {"1.dcm": instance(1)})
+    patched(media / "1.zip", flags=0x01)  # of which nothing is read
+    (media / "2.dcm").write_bytes(b"")
+
+    Import(media)
+
+    assert QuarantinedInput.objects.filter(object_key__isnull=False).count() == 1
+    assert QuarantinedInput.objects.count() == 2
+
+
 def test_many_small_bombs_are_one_large_one(media, monkeypatch):
     monkeypatch.setattr(importing, "_SMALL_ARCHIVE", 10_000_000)
     path = archive(
@@ -547,10 +559,13 @@ def test_many_small_bombs_are_one_large_one(media, monkeypatch):
         compression=zipfile.ZIP_DEFLATED,
     )  # fmt: skip
 
-    with pytest.raises(CommandError, match="inflates beyond any honest size"):
-        Import(path)
+    (media / "1.dcm").write_bytes(instance(1))
 
-    assert QuarantinedInput.objects.count() == 0
+    run = Import(media)
+
+    assert run.summary == numbers(accepted=1, rejected=1)
+    assert reasons(run) == ["the archive inflates beyond any honest size"]
+    assert QuarantinedInput.objects.get().source_detail == str(path)
 
 
 def test_a_run_that_ends_early_says_what_it_took_in(media, monkeypatch):

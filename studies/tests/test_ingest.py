@@ -145,10 +145,11 @@ def test_the_same_patient_id_of_another_issuer_is_another_patient(store):
     assert Patient.objects.count() == 2
 
 
-def test_an_instance_that_names_no_issuer_belongs_to_the_study_all_the_same(store):
-    store(make_file())
+@pytest.mark.parametrize("issuers", [("HOSPITAL", None), (None, "HOSPITAL")])
+def test_an_instance_that_names_no_issuer_belongs_to_the_study_all_the_same(store, issuers):
+    store(make_file(IssuerOfPatientID=issuers[0]))
 
-    result = store(make_file(SOPInstanceUID="1.2.3.5", IssuerOfPatientID=None))
+    result = store(make_file(SOPInstanceUID="1.2.3.5", IssuerOfPatientID=issuers[1]))
 
     assert result.outcome is Outcome.STORED
     assert Patient.objects.count() == 1

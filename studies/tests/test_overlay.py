@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import struct
 import subprocess
 
 import pydicom
@@ -197,6 +198,22 @@ def test_numbers_stay_as_they_were_written():
 
     assert b"1.50" in overlaid(content)
     assert b"070 " in overlaid(content)
+
+
+@pytest.mark.parametrize("character_set", ["ISO_IR 100", "ISO_IR 192"])
+def test_numbers_stay_in_items_that_are_written_in_another_encoding(character_set):
+    """A sequence of unknown VR holds implicit items, which the writer makes explicit ones."""
+    numbers = b"1.50\\\\2.5"
+    thickness = struct.pack("<HHL", 0x0018, 0x0050, len(numbers)) + numbers
+    item = struct.pack("<HHL", 0xFFFE, 0xE000, len(thickness)) + thickness
+    end = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
+    sequence = struct.pack("<HH2sHL", 0x0021, 0x1001, b"UN", 0, 0xFFFFFFFF) + item + end
+    content = make_file(SpecificCharacterSet=character_set)
+    behind = content.index(b"\x28\0\x02\0")  # of group 0028
+
+    result = overlaid(content[:behind] + sequence + content[behind:])
+
+    assert numbers in result
 
 
 def test_a_damaged_value_stays_as_it_is():

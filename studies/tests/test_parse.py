@@ -114,11 +114,11 @@ def test_every_native_transfer_syntax_gives_the_same_columns(transfer_syntax):
 def test_a_small_file_may_not_inflate_to_millions_of_values():
     dataset = make_dataset()
     dataset.add_new(0x00090010, "LO", "FLOOD")
-    for number in range(150):
+    for number in range(300):
         dataset.add_new(0x00091000 + number, "DS", "1\\" * 32_000)
     content = to_file(dataset, DEFLATED)
 
-    assert len(content) < 100_000
+    assert len(content) < 200_000
     assert "numbers in the header" in outcome(content)
 
 
@@ -483,7 +483,7 @@ def test_a_long_binary_value_stays_in_the_object():
     assert "InlineBinary" not in parsed.header["00420011"]
 
 
-def test_a_header_of_a_quarter_gibibyte_is_refused(monkeypatch):
+def test_a_header_beyond_any_honest_one_is_refused(monkeypatch):
     monkeypatch.setattr("studies.dicom.parse._MAX_HEADER_BYTES", 1000)
 
     with pytest.raises(InstanceTooLargeError, match="header"):

@@ -180,7 +180,11 @@ def test_the_last_day_of_the_calendar_is_a_date_like_others(client, three_studie
 def test_a_modality_that_is_not_at_hand_is_found_all_the_same(client, three_studies):
     Study.objects.filter(study_instance_uid="1.2").update(modalities_in_study=["SMR"])
 
-    assert rows(client.get("/?modality=SMR")) == ["MRN-2"]
+    response = client.get("/?modality=SMR")
+
+    assert rows(response) == ["MRN-2"]
+    assert re.search(r'value="SMR"[^>]*checked', response.content.decode())
+    assert 'value="SMR"' not in client.get("/").content.decode()
     assert "cannot be carried out" in client.get("/?modality=not+a+code").content.decode()
 
 

@@ -37,7 +37,7 @@ class Command(BaseCommand):
             self._take_in_all(options["paths"], totals)
         except FileNotFoundError as error:
             raise CommandError(f"There is no file or folder at {error}.") from error
-        except (InvalidInstanceError, OSError) as error:
+        except OSError as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
             # Its text may quote values; its class says enough.

@@ -15,8 +15,8 @@ from studies.synthetic.phantoms import CATALOGUE
 
 class Command(BaseCommand):
     help = (
-        "Write fictitious studies that open in the viewer. The same random seed and last day "
-        "give the same studies; those already there are left alone. "
+        "Write fictitious studies that open in the viewer. The same random seed gives the same "
+        "studies; those already there are left alone. "
         "Example: manage.py seed --studies 500"
     )
 
