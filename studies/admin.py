@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 
 from studies import query
-from studies.filters import COMMON_MODALITIES, OTHER_MODALITIES
+from studies.filters import MODALITIES
 from studies.models import (
     Instance,
     InstanceConflict,
@@ -64,7 +64,7 @@ class ModalityFilter(admin.SimpleListFilter):
     parameter_name = "modality"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(code, code) for code in (*COMMON_MODALITIES, *OTHER_MODALITIES)]
+        return [(code, code) for code in MODALITIES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not (code := self.value()):
@@ -86,18 +86,18 @@ class SexFilter(admin.SimpleListFilter):
 
 
 def _of_uid(
-    queryset: QuerySet[Any], column: str, text: str, **parent: QuerySet[Any]
+    queryset: QuerySet[Any], uid: str, column: str, parents: QuerySet[Any]
 ) -> QuerySet[Any]:
-    """Rows of a UID of their own or below a parent, whose key is looked up first.
+    """Rows of this UID, or below the one of `parents` that has it, whose key is looked up first.
 
     Put as one question across a join, it would be answered from no index.
     """
-    if not (uid := text.strip()):
+    if not uid:
         return queryset
-    condition = Q(**{column: uid})
-    for name, rows in parent.items():
-        condition |= Q(**{f"{name}_id__in": list(rows.values_list("pk", flat=True))})
-    return queryset.filter(condition)
+    above = f"{parents.model._meta.model_name}_id__in"
+    return queryset.filter(
+        Q(**{column: uid}) | Q(**{above: [row.pk for row in parents.only("pk")]})
+    )
 
 
 @admin.register(Patient)
@@ -165,8 +165,9 @@ class SeriesAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Series], search_term: str
     ) -> tuple[QuerySet[Series], bool]:
-        study = Study.objects.filter(study_instance_uid=search_term.strip())
-        return _of_uid(queryset, "series_instance_uid", search_term, study=study), False
+        uid = search_term.strip()
+        studies = Study.objects.filter(study_instance_uid=uid)
+        return _of_uid(queryset, uid, "series_instance_uid", studies), False
 
 
 @admin.register(Instance)
@@ -181,8 +182,9 @@ class InstanceAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Instance], search_term: str
     ) -> tuple[QuerySet[Instance], bool]:
-        series = Series.objects.filter(series_instance_uid=search_term.strip())
-        return _of_uid(queryset, "sop_instance_uid", search_term, series=series), False
+        uid = search_term.strip()
+        series = Series.objects.filter(series_instance_uid=uid)
+        return _of_uid(queryset, uid, "sop_instance_uid", series), False
 
 
 @admin.register(StoredObject)

@@ -17,6 +17,7 @@ OTHER_MODALITIES = (
     "BMD", "ECG", "ES", "IO", "IVUS", "KO", "OCT", "OP", "OPT", "OT", "PR", "PX", "REG", "RTDOSE",
     "RTIMAGE", "RTPLAN", "RTSTRUCT", "SEG", "SM", "SR", "XC",
 )  # fmt: skip
+MODALITIES = (*COMMON_MODALITIES, *OTHER_MODALITIES)
 
 BEGINNING = "Its beginning is enough."
 
@@ -59,7 +60,7 @@ class StudyFilter(django_filters.FilterSet):
     )
     modality = ModalityFilter(
         label="Modality",
-        choices=[(code, code) for code in (*COMMON_MODALITIES, *OTHER_MODALITIES)],
+        choices=[(code, code) for code in MODALITIES],
         method="by_modality",
         widget=forms.CheckboxSelectMultiple,
     )
@@ -73,7 +74,7 @@ class StudyFilter(django_filters.FilterSet):
         form: type[forms.Form] = super().get_form_class()
         field = cast("ModalityField", form.base_fields["modality"])
         asked = self.data.getlist("modality") if isinstance(self.data, QueryDict) else []
-        unlisted = sorted(set(asked) - {*COMMON_MODALITIES, *OTHER_MODALITIES})
+        unlisted = sorted(set(asked).difference(MODALITIES))
         own = [(code, code) for code in unlisted if field.valid_value(code)]
         field.choices = [*field.choices, *own]
         return form

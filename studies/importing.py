@@ -31,7 +31,7 @@ _UNREADABLE = (
 class Candidate:
     """One file to try: itself, or an entry of a ZIP archive, which is open while it is its turn.
 
-    An archive that is refused whole is a candidate itself, with the reason.
+    What is refused, an entry or a whole archive, is a candidate too, with the reason.
     """
 
     path: Path
@@ -79,8 +79,6 @@ class _EntryReader:
         self._file: IO[bytes] | None = None
 
     def read(self, size: int = -1, /) -> bytes:
-        if self._file is None and (reason := _refusal(self._entry)):
-            raise InvalidInstanceError(reason)
         with _as_invalid():
             self._file = self._file or self._archive.open(self._entry)
             return self._file.read(size)
@@ -121,7 +119,8 @@ def candidates(paths: Iterable[Path]) -> Iterator[Candidate]:
                 if reason := _refusal_of_archive(archive):
                     yield Candidate(file, refusal=reason)
                     continue
-                yield from (Candidate(file, archive, entry) for entry in _entries(archive))
+                for entry in _entries(archive):
+                    yield Candidate(file, archive, entry, _refusal(entry))
 
 
 def _files(path: Path) -> Iterator[Path]:

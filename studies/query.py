@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.db.models import BooleanField, Exists, F, Func, Model, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Upper
+from django.db.models.lookups import Contains, StartsWith
 
 from studies.access import Viewer, visible_to
 from studies.dicom.attributes import (
@@ -37,16 +38,12 @@ def studies(viewer: Viewer) -> QuerySet[Study]:
 
 def with_patient_id(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
     """Patient ID that begins so, whatever its case."""
-    return queryset.alias(patient_id_upper=Upper("patient_id")).filter(
-        patient_id_upper__startswith=_upper(text)
-    )
+    return queryset.filter(_begins("patient_id", text))
 
 
 def with_accession_number(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
     """Accession number that begins so, whatever its case."""
-    return queryset.alias(accession_upper=Upper("accession_number")).filter(
-        accession_upper__startswith=_upper(text)
-    )
+    return queryset.filter(_begins("accession_number", text))
 
 
 def with_patient_name(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
@@ -58,10 +55,13 @@ def with_patient_name(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
 
 def with_description(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
     """Every word is part of the study description."""
-    queryset = queryset.alias(description_upper=Upper("study_description"))
     for word in text.split():
-        queryset = queryset.filter(description_upper__contains=_upper(word))
+        queryset = queryset.filter(Contains(Upper("study_description"), _upper(word)))
     return queryset
+
+
+def _begins(column: str, text: str) -> StartsWith:
+    return StartsWith(Upper(column), _upper(text))
 
 
 def _upper(text: str) -> Upper:
@@ -84,8 +84,7 @@ def with_identity(
         return queryset
     condition = Q(*((column, text) for column in exact), _connector=Q.OR)
     for column in identifiers:
-        queryset = queryset.alias(**{f"{column}_upper": Upper(column)})
-        condition |= Q(**{f"{column}_upper__startswith": _upper(text)})
+        condition |= Q(_begins(column, text))
     if words := fold(text).split():
         condition |= Q(*(Q(patient_name_folded__contains=word) for word in words))
     return queryset.filter(condition)

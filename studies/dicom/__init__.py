@@ -35,7 +35,7 @@ def _vr_as_walked(raw: Any, data: dict[str, Any], **context: Any) -> None:
     """
     unnamed = raw._replace(VR=None) if raw.VR == "UN" else raw  # noqa: SLF001 - of a named tuple
     raw_element_vr(unnamed, data, **context)
-    if raw.VR in (None, "UN") and public_vr(raw.tag) == "UN" and raw.length > MAX_INLINE_BYTES:
+    if raw.length > MAX_INLINE_BYTES and raw.VR in (None, "UN") and public_vr(raw.tag) == "UN":
         data["VR"] = "UN"
     if data["VR"] == "SQ" and raw.VR != "SQ" and (raw.VR, public_vr(raw.tag)) != (None, "SQ"):
         data["VR"] = "UN"
@@ -66,8 +66,10 @@ hooks.register_callback("raw_element_vr", _vr_as_walked)
 hooks.register_callback("raw_element_value", _plain_numbers)
 
 
-def vr_of(raw: Any, dataset: Any) -> str:
-    """VR of an element that was read and not yet converted."""
+def vr_of(element: Any, dataset: Any) -> str:
+    """VR of an element of the data set, whether it is converted yet or not."""
+    if not element.is_raw:
+        return str(element.VR)
     data: dict[str, Any] = {}
-    _vr_as_walked(raw, data, ds=dataset, encoding=None)
+    _vr_as_walked(element, data, ds=dataset, encoding=None)
     return str(data["VR"])

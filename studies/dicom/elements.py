@@ -304,11 +304,12 @@ class Walker:
         if self._position + 8 > self._end:
             raise InvalidInstanceError("the file ends in the middle of a data element")
         group, number = self._tag(self._data, self._position)
+        tag = group << 16 | number
         length: int = self._u4(self._data, self._position + 4)[0]
         self._position += 8
-        if (group, number) == (0xFFFE, 0xE0DD):
+        if tag == _SEQUENCE_END:
             return None
-        if (group, number) != (0xFFFE, 0xE000):
+        if tag != _ITEM:
             raise InvalidInstanceError("encapsulated pixel data holds something else than items")
         self._fragments += 1
         if self._fragments > self._bounds.fragments:

@@ -109,7 +109,7 @@ def _decode_text(dataset: Dataset) -> None:
     character_set = dataset.original_character_set
     for tag in list(dataset.keys()):
         item = dataset.get_item(tag)
-        vr = vr_of(item, dataset) if item.is_raw else item.VR
+        vr = vr_of(item, dataset)
         if vr == "SQ":
             for nested in dataset[tag].value:
                 _decode_text(nested)
@@ -125,9 +125,9 @@ def _keep_numbers(dataset: Dataset, encoding: Encoding) -> None:
         if not item.is_raw and item.VR == "SQ":
             for nested in item.value:
                 _keep_numbers(nested, encoding)
-        elif is_rewritten and item.is_raw and vr_of(item, dataset) in ("DS", "IS"):
+        elif is_rewritten and item.is_raw and (vr := vr_of(item, dataset)) in ("DS", "IS"):
             text = (item.value or b"").decode("latin-1")
-            dataset[tag] = DataElement(tag, vr_of(item, dataset), text, already_converted=True)
+            dataset[tag] = DataElement(tag, vr, text, already_converted=True)
 
 
 def person_name_columns(row: Any, column: str) -> PersonName:

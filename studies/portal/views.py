@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from studies import query, retrieve
@@ -25,7 +24,6 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def study_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" or any(name in request.GET for name in PATIENT_FIELDS):
