@@ -17,6 +17,10 @@ class NotFoundError(ArchiveError):
     """Nothing of that name exists, or not for this person."""
 
 
+class GoneError(ArchiveError):
+    """It was here, and has been deleted."""
+
+
 class NotAvailableError(ArchiveError):
     """It exists, but not in the form that was asked for."""
 

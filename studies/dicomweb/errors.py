@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from studies.errors import (
     ArchiveError,
     BusyError,
+    GoneError,
     InvalidQueryError,
     NotAvailableError,
     NotFoundError,
@@ -21,6 +22,7 @@ _STATUS = {
     InvalidQueryError: 400,
     NotFoundError: 404,
     NotAvailableError: 406,
+    GoneError: 410,
     BusyError: 503,
     StorageError: 503,
 }
