@@ -9,20 +9,26 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from studies.errors import (
     ArchiveError,
     BusyError,
+    ForbiddenError,
     GoneError,
     InvalidQueryError,
+    MalformedBodyError,
     NotAvailableError,
     NotFoundError,
     StorageError,
+    UnsupportedMediaTypeError,
 )
 
 P = ParamSpec("P")
 
 _STATUS = {
     InvalidQueryError: 400,
+    MalformedBodyError: 400,
+    ForbiddenError: 403,
     NotFoundError: 404,
     NotAvailableError: 406,
     GoneError: 410,
+    UnsupportedMediaTypeError: 415,
     BusyError: 503,
     StorageError: 503,
 }
