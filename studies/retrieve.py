@@ -47,7 +47,8 @@ RangedReader = Callable[[int, int], bytes]
 
 def find_study(viewer: Viewer, study_uid: str) -> Study:
     """Raises NotFoundError if there is none that this person may know of, GoneError if deleted."""
-    study = visible_to(viewer, Study.objects.filter(study_instance_uid=study_uid)).first()
+    found = Study.objects.filter(study_instance_uid=study_uid)
+    study: Study | None = visible_to(viewer, found).first()
     if study is None:
         raise absence(viewer, study_uid)
     return study
@@ -58,7 +59,7 @@ def find_series(viewer: Viewer, study_uid: str, series_uid: str) -> Series:
     found = Series.objects.select_related("study").filter(
         study__study_instance_uid=study_uid, series_instance_uid=series_uid
     )
-    series = visible_to(viewer, found).first()
+    series: Series | None = visible_to(viewer, found).first()
     if series is None:
         raise absence(viewer, study_uid, series_uid)
     return series
