@@ -10,8 +10,8 @@ from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
 
-# Session, user, permissions of the user and of the groups.
-WHO = 4
+# Session, user, permissions.
+WHO = 3
 
 
 @pytest.fixture
