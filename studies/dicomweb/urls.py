@@ -4,6 +4,8 @@ from django.urls import path
 
 import studies.uids  # noqa: F401 - registers <uid:…>
 from studies.dicomweb import search, views
+from studies.dicomweb.capabilities import retrieve_capabilities
+from studies.dicomweb.resources import Resource
 
 app_name = "dicomweb"
 
@@ -12,19 +14,26 @@ _SERIES = f"{_STUDY}/series/<uid:series>"
 _INSTANCE = f"{_SERIES}/instances/<uid:instance>"
 
 urlpatterns = [
-    path("studies", search.search_for_studies, name="studies"),
-    path("series", search.search_for_series),
-    path("instances", search.search_for_instances),
-    path(f"{_STUDY}/series", search.search_for_series, name="series"),
-    path(f"{_STUDY}/instances", search.search_for_instances),
-    path(f"{_SERIES}/instances", search.search_for_instances, name="instances"),
-    path(_STUDY, views.retrieve_instances, name="retrieve-study"),
-    path(_SERIES, views.retrieve_instances, name="retrieve-series"),
-    path(_INSTANCE, views.retrieve_instances, name="retrieve-instance"),
-    path(f"{_STUDY}/metadata", views.retrieve_metadata, name="study-metadata"),
-    path(f"{_SERIES}/metadata", views.retrieve_metadata, name="series-metadata"),
-    path(f"{_INSTANCE}/metadata", views.retrieve_metadata, name="instance-metadata"),
-    path(f"{_INSTANCE}/frames/<str:frames>", views.retrieve_frames, name="frames"),
-    path(f"{_INSTANCE}/bulkdata/<str:tag>", views.retrieve_bulk_data, name="bulk-data"),
-    path(f"{_SERIES}/thumbnail", views.retrieve_series_thumbnail, name="series-thumbnail"),
+    path("", Resource(GET=retrieve_capabilities), name="capabilities"),
+    path("studies", Resource(GET=search.search_for_studies), name="studies"),
+    path("series", Resource(GET=search.search_for_series)),
+    path("instances", Resource(GET=search.search_for_instances)),
+    path(f"{_STUDY}/series", Resource(GET=search.search_for_series), name="series"),
+    path(f"{_STUDY}/instances", Resource(GET=search.search_for_instances)),
+    path(f"{_SERIES}/instances", Resource(GET=search.search_for_instances), name="instances"),
+    path(_STUDY, Resource(GET=views.retrieve_instances), name="retrieve-study"),
+    path(_SERIES, Resource(GET=views.retrieve_instances), name="retrieve-series"),
+    path(_INSTANCE, Resource(GET=views.retrieve_instances), name="retrieve-instance"),
+    path(f"{_STUDY}/metadata", Resource(GET=views.retrieve_metadata), name="study-metadata"),
+    path(f"{_SERIES}/metadata", Resource(GET=views.retrieve_metadata), name="series-metadata"),
+    path(f"{_INSTANCE}/metadata", Resource(GET=views.retrieve_metadata), name="instance-metadata"),
+    path(f"{_INSTANCE}/frames/<str:frames>", Resource(GET=views.retrieve_frames), name="frames"),
+    path(
+        f"{_INSTANCE}/bulkdata/<str:tag>", Resource(GET=views.retrieve_bulk_data), name="bulk-data"
+    ),
+    path(
+        f"{_SERIES}/thumbnail",
+        Resource(GET=views.retrieve_series_thumbnail),
+        name="series-thumbnail",
+    ),
 ]
