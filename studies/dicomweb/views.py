@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from studies import retrieve
 from studies.dicom.multipart import new_boundary, write_parts
 from studies.dicom.parse import EXPLICIT_VR_LITTLE_ENDIAN
+from studies.dicomweb import archive
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import (
     OCTET_STREAM,
@@ -31,6 +32,8 @@ _REVALIDATE = "private, no-cache"
 def retrieve_instances(
     request: HttpRequest, study: str, series: str | None = None, instance: str | None = None
 ) -> HttpResponseBase:
+    if archive.is_wanted(request):
+        return archive.retrieve_archive(request, study, series, instance)
     found = list(
         retrieve.find_instances(request.user, study, series, instance).defer(
             "stored_object__header_json"

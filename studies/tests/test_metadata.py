@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db
 
 STUDY = "/dicom-web/studies/1.2.3"
 SERIES = f"{STUDY}/series/1.2.3.9"
-# Session, user, permissions of the user and of the groups.
-WHO = 4
+# Session, user, permissions.
+WHO = 3
 
 
 def content(response) -> list:
