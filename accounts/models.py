@@ -13,7 +13,7 @@ class User(AbstractUser):
 
 
 class ApiToken(models.Model):
-    """A secret with which a program acts as a user; we keep its digest and show it once."""
+    """A secret with which a program acts as a user; its digest is kept, so it is shown once."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"

@@ -40,12 +40,12 @@ class UnsupportedMediaTypeError(ArchiveError):
     """What was sent is in a form that the archive does not take."""
 
 
-class ForbiddenError(ArchiveError):
-    """This person may not do it."""
-
-
 class NotFoundError(ArchiveError):
     """Nothing of that name exists, or not for this person."""
+
+
+class NotPermittedError(ArchiveError):
+    """This person may not do that, though they may know of what it would be done to."""
 
 
 class GoneError(ArchiveError):

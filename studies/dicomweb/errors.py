@@ -9,12 +9,12 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from studies.errors import (
     ArchiveError,
     BusyError,
-    ForbiddenError,
     GoneError,
     InvalidQueryError,
     MalformedBodyError,
     NotAvailableError,
     NotFoundError,
+    NotPermittedError,
     StorageError,
     UnsupportedMediaTypeError,
 )
@@ -24,7 +24,7 @@ P = ParamSpec("P")
 _STATUS = {
     InvalidQueryError: 400,
     MalformedBodyError: 400,
-    ForbiddenError: 403,
+    NotPermittedError: 403,
     NotFoundError: 404,
     NotAvailableError: 406,
     GoneError: 410,

@@ -14,10 +14,10 @@ from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM, DICOM_JSON, require_json
 from studies.errors import (
     ArchiveError,
-    ForbiddenError,
     InstanceTooLargeError,
     InvalidInstanceError,
     MalformedBodyError,
+    NotPermittedError,
     OtherStudyError,
     StorageError,
     UnsupportedMediaTypeError,
@@ -41,7 +41,7 @@ _MAX_WARNINGS = 20
 @answers_errors
 def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
     if not access.may_store(request.user):
-        raise ForbiddenError("You may not store instances in this archive.")
+        raise NotPermittedError("Your role does not allow you to store.")
     require_json(request)
     inputs = _inputs(request)
     report = _Report(base_url=request.build_absolute_uri("/dicom-web"))

@@ -304,7 +304,7 @@ def test_an_answer_in_a_form_we_do_not_have_is_refused_before_anything_is_stored
 def test_the_address_says_which_methods_it_knows(technologist):
     response = technologist.put(STUDIES)
 
-    assert (response.status_code, response["Allow"]) == (405, "GET, POST")
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
 
 # --- Who may store -----------------------------------------------------------------------------
