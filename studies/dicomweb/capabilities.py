@@ -100,13 +100,13 @@ def describe(route: str, *, base_url: str) -> ET.Element:
     resources = ET.SubElement(application, "resources", base=base_url)
     target = _template(route)
     for pattern in patterns():
-        path = _template(str(pattern.pattern))
+        path = template(pattern)
         if not target or f"{path}/".startswith(f"{target}/"):
             resource = resources
             for name in filter(None, (target, *path.removeprefix(target).split("/"))):
                 resource = _below(resource, name)
-            for method, view in pattern.callback.views.items():
-                resource.append(_method(method, TRANSACTIONS[view]))
+            for method, transaction in transactions(pattern).items():
+                resource.append(_method(method, transaction))
     return application
 
 
@@ -114,6 +114,17 @@ def patterns() -> list[URLPattern]:
     """The addresses of the service, but not the one that describes them."""
     found = get_resolver("studies.dicomweb.urls").url_patterns
     return [p for p in found if isinstance(p, URLPattern) and str(p.pattern)]
+
+
+def transactions(pattern: URLPattern) -> dict[str, Transaction]:
+    """What each method does at an address."""
+    answering: Any = pattern.callback
+    return {method: TRANSACTIONS[view] for method, view in answering.views.items()}
+
+
+def template(pattern: URLPattern) -> str:
+    """Its address as a URI template, such as `studies/{study}` (PS3.18 10.1)."""
+    return _template(str(pattern.pattern))
 
 
 def _template(route: str) -> str:

@@ -18,7 +18,7 @@ from studies.errors import (
 
 P = ParamSpec("P")
 
-_STATUS = {
+STATUS = {
     InvalidQueryError: 400,
     NotFoundError: 404,
     NotAvailableError: 406,
@@ -38,6 +38,6 @@ def answers_errors(
         try:
             return view(request, *args, **kwargs)
         except ArchiveError as error:
-            return JsonResponse({"error": str(error)}, status=_STATUS.get(type(error), 500))
+            return JsonResponse({"error": str(error)}, status=STATUS.get(type(error), 500))
 
     return answer  # type: ignore[return-value]
