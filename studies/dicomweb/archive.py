@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from studies import retrieve
 from studies.dicom.dicomdir import Directory, needs_header
 from studies.dicomweb.media_types import ZIP, accepted
-from studies.errors import NotAvailableError, NotFoundError
+from studies.errors import NotAvailableError
 from studies.models import Instance
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def retrieve_archive(
     instances = retrieve.find_instances(request.user, study, series, instance)
     keys = list(instances.values_list("pk", flat=True))
     if not keys:
-        raise NotFoundError("There is no such study, series or instance, or not for you.")
+        raise retrieve.absence(request.user, study, series, instance)
     pieces = _zip(_rows(instances, keys))
     # What fails on the first bytes still fails as an error.
     response = StreamingHttpResponse(itertools.chain([next(pieces)], pieces), content_type=ZIP)

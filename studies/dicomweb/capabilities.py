@@ -14,7 +14,8 @@ from django.urls import URLPattern, get_resolver
 from django.utils.cache import patch_vary_headers
 
 from studies.dicom.attributes import ATTRIBUTES, Level
-from studies.dicomweb import search, views
+from studies.dicomweb import metadata, search, views
+from studies.dicomweb.delete import delete_instances
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM, DICOM_JSON, JSON, OCTET_STREAM, ZIP, accepted
 from studies.errors import NotAvailableError
@@ -49,6 +50,7 @@ def _search(title: str, *levels: Level) -> Transaction:
 
 
 _OF_STUDY = (Level.PATIENT, Level.STUDY)
+_METADATA = Transaction("Retrieve Metadata (PS3.18 10.4)", (DICOM_JSON,))
 TRANSACTIONS = {
     search.search_for_studies: _search("Search for Studies", *_OF_STUDY),
     search.search_for_series: _search("Search for Series", *_OF_STUDY, Level.SERIES),
@@ -56,7 +58,10 @@ TRANSACTIONS = {
     views.retrieve_instances: Transaction(
         "Retrieve Instances (PS3.18 10.4)", (_multipart(DICOM), ZIP)
     ),
-    views.retrieve_metadata: Transaction("Retrieve Metadata (PS3.18 10.4)", (DICOM_JSON,)),
+    delete_instances: Transaction("Delete, with a reason in Deletion-Reason", (), ()),
+    metadata.retrieve_study_metadata: _METADATA,
+    metadata.retrieve_series_metadata: _METADATA,
+    metadata.retrieve_instance_metadata: _METADATA,
     views.retrieve_frames: Transaction(
         "Retrieve Frames (PS3.18 10.4)", (_multipart(OCTET_STREAM), OCTET_STREAM)
     ),

@@ -3,8 +3,9 @@
 from django.urls import path
 
 import studies.uids  # noqa: F401 - registers <uid:…>
-from studies.dicomweb import search, views
+from studies.dicomweb import metadata, search, views
 from studies.dicomweb.capabilities import retrieve_capabilities
+from studies.dicomweb.delete import delete_instances
 from studies.dicomweb.resources import Resource
 
 app_name = "dicomweb"
@@ -12,6 +13,11 @@ app_name = "dicomweb"
 _STUDY = "studies/<uid:study>"
 _SERIES = f"{_STUDY}/series/<uid:series>"
 _INSTANCE = f"{_SERIES}/instances/<uid:instance>"
+
+_instances = Resource(GET=views.retrieve_instances, DELETE=delete_instances)
+_study_metadata = Resource(GET=metadata.retrieve_study_metadata)
+_series_metadata = Resource(GET=metadata.retrieve_series_metadata)
+_instance_metadata = Resource(GET=metadata.retrieve_instance_metadata)
 
 urlpatterns = [
     path("", Resource(GET=retrieve_capabilities), name="capabilities"),
@@ -21,12 +27,12 @@ urlpatterns = [
     path(f"{_STUDY}/series", Resource(GET=search.search_for_series), name="series"),
     path(f"{_STUDY}/instances", Resource(GET=search.search_for_instances)),
     path(f"{_SERIES}/instances", Resource(GET=search.search_for_instances), name="instances"),
-    path(_STUDY, Resource(GET=views.retrieve_instances), name="retrieve-study"),
-    path(_SERIES, Resource(GET=views.retrieve_instances), name="retrieve-series"),
-    path(_INSTANCE, Resource(GET=views.retrieve_instances), name="retrieve-instance"),
-    path(f"{_STUDY}/metadata", Resource(GET=views.retrieve_metadata), name="study-metadata"),
-    path(f"{_SERIES}/metadata", Resource(GET=views.retrieve_metadata), name="series-metadata"),
-    path(f"{_INSTANCE}/metadata", Resource(GET=views.retrieve_metadata), name="instance-metadata"),
+    path(_STUDY, _instances, name="retrieve-study"),
+    path(_SERIES, _instances, name="retrieve-series"),
+    path(_INSTANCE, _instances, name="retrieve-instance"),
+    path(f"{_STUDY}/metadata", _study_metadata, name="study-metadata"),
+    path(f"{_SERIES}/metadata", _series_metadata, name="series-metadata"),
+    path(f"{_INSTANCE}/metadata", _instance_metadata, name="instance-metadata"),
     path(f"{_INSTANCE}/frames/<str:frames>", Resource(GET=views.retrieve_frames), name="frames"),
     path(
         f"{_INSTANCE}/bulkdata/<str:tag>", Resource(GET=views.retrieve_bulk_data), name="bulk-data"
