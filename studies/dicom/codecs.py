@@ -180,18 +180,19 @@ def decoded_interpretation(dataset: Dataset, transfer_syntax_uid: str) -> str:
 
 
 def _pixel_options(dataset: Dataset) -> dict[str, Any]:
-    options = {
+    samples = int(dataset.get("SamplesPerPixel") or 1)
+    options: dict[str, Any] = {
         "rows": int(dataset.Rows),
         "columns": int(dataset.Columns),
         "number_of_frames": 1,
-        "samples_per_pixel": int(dataset.get("SamplesPerPixel") or 1),
+        "samples_per_pixel": samples,
         "bits_allocated": int(dataset.BitsAllocated),
         "bits_stored": int(dataset.get("BitsStored") or dataset.BitsAllocated),
         "photometric_interpretation": str(dataset.PhotometricInterpretation),
         "pixel_representation": int(dataset.get("PixelRepresentation") or 0),
         "pixel_keyword": "PixelData",
     }
-    if options["samples_per_pixel"] > 1:
+    if samples > 1:
         options["planar_configuration"] = int(dataset.get("PlanarConfiguration") or 0)
     return options
 
@@ -292,7 +293,9 @@ def _encode_jpeg_2000(array: Array, bits_stored: int, interpretation: str) -> by
 def _encode_htj2k(array: Array, _bits_stored: int, interpretation: str) -> bytes:
     import imagecodecs  # noqa: PLC0415
 
-    return bytes(imagecodecs.htj2k_encode(array, reversible=True, rgb=interpretation == "RGB", planar=False))
+    return bytes(
+        imagecodecs.htj2k_encode(array, reversible=True, rgb=interpretation == "RGB", planar=False)
+    )
 
 
 def _unsigned(array: Array, bits: int) -> Array:

@@ -1,4 +1,4 @@
-"""Pixels in another form than they are stored in; all work is done by child processes (`sandbox`)."""
+"""Pixels in another form than they are stored in; child processes do the work, see `sandbox`."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -90,6 +90,8 @@ class Rendering:
         media_type: "image/jpeg", "image/png" or "image/gif".
         quality: Of a lossy format, 1 to 100.
         annotation: Of "patient" and "technique", to be burned in.
+        overlays: Whether to draw the graphics of overlay planes, which may name the patient.
+        icc_profile: "no", "yes" for the object's own, or "srgb" (PS3.18 8.3.5.1.5).
         frames: Numbers of the frames, from 1: an enhanced object describes each on its own. The
             first ones where it is empty.
     """
@@ -99,6 +101,8 @@ class Rendering:
     viewport: Viewport | None = None
     quality: int | None = None
     annotation: frozenset[str] = frozenset()
+    overlays: bool = True
+    icc_profile: str = "no"
     frames: tuple[int, ...] = ()
 
 
@@ -146,10 +150,8 @@ def render_thumbnail(head: bytes, frame: bytes, transfer_syntax_uid: str) -> byt
     if not can_render(transfer_syntax_uid):
         raise NotAvailableError(f"This server has no decoder for {transfer_syntax_uid}.")
     size = Viewport(THUMBNAIL_SIZE, THUMBNAIL_SIZE, enlarge=False)
-    rendering = Rendering("image/jpeg", viewport=size, quality=82)
+    rendering = Rendering("image/jpeg", viewport=size, quality=82, overlays=False)
     try:
-        return render(
-            head, [frame], transfer_syntax_uid=transfer_syntax_uid, rendering=rendering
-        )
+        return render(head, [frame], transfer_syntax_uid=transfer_syntax_uid, rendering=rendering)
     except NotAvailableError:
         return None

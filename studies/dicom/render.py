@@ -1,6 +1,5 @@
 """Frames as people see them, to be run in a child process (`sandbox`): PS3.4 N.2, PS3.18 8.3.5."""
 
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -13,16 +12,13 @@ from pydicom.pixels import apply_color_lut, apply_modality_lut, convert_color_sp
 from pydicom.pixels.processing import apply_voi
 
 from studies.dicom.codecs import Array, decode, decoded_interpretation
+from studies.dicom.json_model import UNREADABLE
 from studies.dicom.parse import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN
+from studies.dicom.pictures import annotate, fit, pixel_aspect, to_file
 from studies.dicom.transcode import read_head, transcoded_head
-from studies.errors import NotAvailableError
 
 FloatArray = npt.NDArray[np.float64]
 
-_FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF"}
-_QUALITY = 90
-# Of an animation whose object does not say how fast it runs.
-_FRAME_MILLISECONDS = 100
 # Where nothing says what to show: all values but the outliers.
 _SHOWN_PERCENTILES = (0.5, 99.5)
 
@@ -44,10 +40,15 @@ def renderer(head: bytes, syntax: str, wishes: dict[str, Any]) -> Callable[[byte
     def draw(frame: bytes) -> bytes:
         if not frame:
             return to_file(images, dataset, wishes)
-        _apply_functional_groups(dataset, _number_of(len(images), wishes))
+        number = _number_of(len(images), wishes)
+        _apply_functional_groups(dataset, number)
         array = decode(frame, dataset, syntax)
         image = to_display(array, dataset, decoded_interpretation(dataset, syntax), wishes)
-        images.append(fit(image, pixel_aspect(dataset), wishes["viewport"]))
+        if wishes["overlays"]:
+            _draw_overlays(image, dataset, number)
+        image = fit(image, pixel_aspect(dataset), wishes["viewport"])
+        annotate(image, dataset, wishes["annotation"])
+        images.append(image)
         return b""
 
     return draw
@@ -145,9 +146,9 @@ def _first(value: Any) -> Any:
 def _is_inverted(dataset: Dataset) -> bool:
     """Whether the least value is the brightest (PS3.3 C.7.6.3.1.2, C.11.6.1.2)."""
     shape = dataset.get("PresentationLUTShape")
-    return shape == "INVERSE" or (
-        dataset.PhotometricInterpretation == "MONOCHROME1" and shape != "IDENTITY"
-    )
+    if shape in ("IDENTITY", "INVERSE"):
+        return bool(shape == "INVERSE")
+    return bool(dataset.PhotometricInterpretation == "MONOCHROME1")
 
 
 def _padding(array: Array, dataset: Dataset) -> npt.NDArray[np.bool_]:
@@ -160,87 +161,37 @@ def _padding(array: Array, dataset: Dataset) -> npt.NDArray[np.bool_]:
     return (array >= min(value, limit)) & (array <= max(value, limit))
 
 
-# --- Size ----------------------------------------------------------------------------------------
+# --- Overlays ------------------------------------------------------------------------------------
 
 
-def fit(image: Image.Image, aspect: float, viewport: dict[str, Any] | None) -> Image.Image:
-    """Cut out what is wanted and scale it, with square pixels, into the viewport.
+def _draw_overlays(image: Image.Image, dataset: Dataset, number: int) -> None:
+    """Graphics of the overlay planes in white (PS3.3 C.9.2); regions of interest are no graphics.
 
-    Args:
-        image: In pixels of the object.
-        aspect: Height of a pixel, in widths.
-        viewport: The fields of `pixels.Viewport`, or None for the size that the image has.
-
-    Raises:
-        NotAvailableError: If the region lies outside the image.
+    What is not as it should be is left out: it must not hide the image below.
     """
-    if viewport and viewport["source"]:
-        image = _cut_out(image, *viewport["source"])
-    width, height = image.width * max(1, 1 / aspect), image.height * max(1, aspect)
-    scale = 1.0
-    if viewport:
-        scale = min(viewport["width"] / width, viewport["height"] / height)
-        scale = scale if viewport["enlarge"] else min(1, scale)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    if size == image.size:
-        return image
-    return image.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
+    for group in range(0x6000, 0x6020, 2):
+        if _text_of(dataset, group, 0x0040) != "G" or (group, 0x3000) not in dataset:
+            continue
+        try:
+            plane = _overlay_plane(dataset, group, number)
+            row, column = dataset[group, 0x0050].value
+        except UNREADABLE:
+            continue
+        mask = Image.fromarray(plane.astype(np.uint8) * 255)
+        white = 255 if image.mode == "L" else (255, 255, 255)
+        image.paste(white, (int(column) - 1, int(row) - 1), mask)
 
 
-def _cut_out(
-    image: Image.Image, left: float, top: float, width: float, height: float
-) -> Image.Image:
-    box = (
-        max(0, round(left)),
-        max(0, round(top)),
-        min(image.width, round(left + abs(width))),
-        min(image.height, round(top + abs(height))),
-    )
-    if box[0] >= box[2] or box[1] >= box[3]:
-        raise NotAvailableError("The region lies outside the image.")
-    region = image.crop(box)
-    if width < 0:
-        region = region.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if height < 0:
-        region = region.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
-    return region
+def _overlay_plane(dataset: Dataset, group: int, number: int) -> Array:
+    planes: Array = dataset.overlay_array(group)
+    if planes.ndim == 2:
+        return planes
+    origin = int(dataset[group, 0x0051].value) if (group, 0x0051) in dataset else 1
+    if number < origin:
+        raise LookupError
+    plane: Array = planes[number - origin]
+    return plane
 
 
-def pixel_aspect(dataset: Dataset) -> float:
-    """Height of a pixel, in widths; 1 where nothing says so, or nothing that can be."""
-    for keyword in (
-        "PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing",
-    ):  # fmt: skip
-        value = dataset.get(keyword)
-        if isinstance(value, list | MultiValue) and len(value) == 2:
-            vertical, horizontal = value
-            if all(isinstance(v, int | float) and v > 0 for v in value):
-                ratio = float(vertical / horizontal)
-                return ratio if 0.1 <= ratio <= 10 else 1.0
-    return 1.0
-
-
-# --- Files ---------------------------------------------------------------------------------------
-
-
-def to_file(images: list[Image.Image], dataset: Dataset, wishes: dict[str, Any]) -> bytes:
-    """Raises NotAvailableError for a format that is not made here."""
-    format_ = _FORMATS.get(wishes["media_type"])
-    if format_ is None:
-        raise NotAvailableError(f"Images are not rendered as {wishes['media_type']}.")
-    options: dict[str, Any] = {}
-    if format_ == "JPEG":
-        options = {"quality": wishes["quality"] or _QUALITY}
-    elif format_ == "GIF":
-        duration = _frame_milliseconds(dataset)
-        options = {"save_all": True, "append_images": images[1:], "duration": duration, "loop": 0}
-    output = io.BytesIO()
-    images[0].save(output, format_, **options)
-    return output.getvalue()
-
-
-def _frame_milliseconds(dataset: Dataset) -> int:
-    """How long each frame is shown (PS3.3 C.7.6.5)."""
-    rate = dataset.get("RecommendedDisplayFrameRate") or dataset.get("CineRate")
-    time = 1000 / rate if rate else dataset.get("FrameTime") or _FRAME_MILLISECONDS
-    return int(min(max(time, 20), 10_000))  # browsers take less than 20 for 100
+def _text_of(dataset: Dataset, group: int, element: int) -> str:
+    return str(dataset[group, element].value) if (group, element) in dataset else ""

@@ -119,7 +119,7 @@ class _Worker:
 
     def _forget(self) -> None:
         self._lock = Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._running: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
     def fork(self, connection: socket.socket) -> None:
         """A new child at the other end of this connection."""
@@ -127,30 +127,36 @@ class _Worker:
             try:
                 self._hand_over(connection)
             except OSError:  # somebody has killed it
-                self._start()
+                self._stop()
                 self._hand_over(connection)
 
     def _hand_over(self, connection: socket.socket) -> None:
-        if self._process is None:
-            self._start()
-        socket.send_fds(self._control, [b"."], [connection.fileno()])
+        if self._running is None:
+            self._running = _start_worker()
+        socket.send_fds(self._running[1], [b"."], [connection.fileno()])
 
-    def _start(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-            self._control.close()
-        self._control, its = socket.socketpair()
-        with its:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module, no stranger's words
-                [sys.executable, "-m", "studies.dicom.worker"],
-                stdin=its,
-                stdout=subprocess.DEVNULL,
-                cwd=_PROJECT,
-                # Secrets stay here. Threads of numpy would reserve memory and forbid to fork.
-                env={"OPENBLAS_NUM_THREADS": "1", "PATH": os.defpath},
-                start_new_session=True,  # Ctrl-C is for the server, which closes the connection
-            )
+    def _stop(self) -> None:
+        if self._running:
+            process, control = self._running
+            self._running = None
+            control.close()
+            process.kill()
+            process.wait()
+
+
+def _start_worker() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ours, its = socket.socketpair()
+    with its:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "studies.dicom.worker"],
+            stdin=its.fileno(),
+            stdout=subprocess.DEVNULL,
+            cwd=_PROJECT,
+            # Secrets stay here. Threads of numpy would reserve memory and forbid to fork.
+            env={"OPENBLAS_NUM_THREADS": "1", "PATH": os.defpath},
+            start_new_session=True,  # Ctrl-C is for the server, which closes the connection
+        )
+    return process, ours
 
 
 _WORKER = _Worker()

@@ -1,7 +1,8 @@
-"""The program that decodes, see `sandbox`: forks a child with limits for each connection it gets."""
+"""The program that decodes, see `sandbox`: forks a child with limits for each connection given."""
 
 import contextlib
 import gc
+import importlib
 import importlib.util
 import json
 import math
@@ -11,6 +12,8 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+
+from PIL import Image
 
 from studies.dicom import render, sandbox, transcode
 from studies.errors import NotAvailableError
@@ -33,8 +36,7 @@ def main() -> None:
     """Fork until the server is gone."""
     control = socket.socket(fileno=sys.stdin.fileno())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a child ended
-    if importlib.util.find_spec("imagecodecs"):
-        _load_codecs()
+    _load_libraries()
     gc.freeze()  # or the first collection of each child would copy all of this
     while True:
         message, descriptors, *_ = socket.recv_fds(control, 1, 1)
@@ -47,11 +49,14 @@ def main() -> None:
             os.close(descriptor)
 
 
-def _load_codecs() -> None:
-    import imagecodecs  # noqa: PLC0415 - not there on Alpine
-
-    for name in ("jpeg8", "jpegls", "jpeg2k", "htj2k", "packbits"):
-        getattr(imagecodecs, f"{name}_decode")
+def _load_libraries() -> None:
+    """What they would load themselves when they need it, in each child anew."""
+    importlib.import_module("numpy.ma")
+    Image.preinit()
+    if importlib.util.find_spec("imagecodecs"):  # not on Alpine
+        codecs = importlib.import_module("imagecodecs")
+        for name in ("jpeg8", "jpegls", "jpeg2k", "htj2k", "packbits"):
+            getattr(codecs, f"{name}_decode")
 
 
 def _be_child(connection: socket.socket) -> None:
@@ -79,7 +84,7 @@ def serve(connection: socket.socket) -> None:
         except NotAvailableError as error:
             sandbox.send(connection, str(error).encode(), sandbox.REFUSAL)
             return
-        except Exception as error:  # noqa: BLE001 - of whatever library; its own words may quote
+        except Exception as error:  # of whatever library; its own words may quote
             reason = f"The pixel data cannot be decoded ({type(error).__name__})."
             sandbox.send(connection, reason.encode(), sandbox.REFUSAL)
             return
