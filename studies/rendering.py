@@ -40,6 +40,7 @@ def render(frames: Frames, rendering: Rendering) -> bytes:
     if instance.is_overlaid and rendering.annotation:
         head = retrieve.overlaid_head(head, instance)
     syntax = instance.stored_object.transfer_syntax_uid
+    rendering = replace(rendering, frames=tuple(frames.numbers))
     return pixels.render(head, frames.read(), transfer_syntax_uid=syntax, rendering=rendering)
 
 

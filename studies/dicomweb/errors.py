@@ -13,6 +13,7 @@ from studies.errors import (
     InvalidQueryError,
     NotAvailableError,
     NotFoundError,
+    NotPermittedError,
     StorageError,
 )
 
@@ -20,6 +21,7 @@ P = ParamSpec("P")
 
 _STATUS = {
     InvalidQueryError: 400,
+    NotPermittedError: 403,
     NotFoundError: 404,
     NotAvailableError: 406,
     GoneError: 410,

@@ -12,6 +12,8 @@ from studies.errors import InvalidQueryError, NotAvailableError
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
 OCTET_STREAM = "application/octet-stream"
+JSON = "application/json"
+ZIP = "application/zip"
 JPEG = "image/jpeg"
 _ANYTHING = "*/*"
 
@@ -55,13 +57,13 @@ LOSSY_TRANSFER_SYNTAXES = {
     )
 }  # fmt: skip
 
-# Rendered media types (PS3.18 8.7.4): of one image, and of many in motion.
-STILL_MEDIA_TYPES = (JPEG, "image/png", "image/gif")
-MOVING_MEDIA_TYPES = ("image/gif", "video/mp4")
+# Rendered media types (PS3.18 Table 8.7.4-1), the default first; one of them can move.
+RENDERED_MEDIA_TYPES = (JPEG, "image/png", "image/gif")
+MOVING_MEDIA_TYPE = "image/gif"
 
 # No request may ask for something of both kinds (PS3.18 8.7.5); image/jpeg is of either.
 _DICOM_ONLY = {DICOM, DICOM_JSON, "application/dicom+xml"}
-_RENDERED_ONLY = {"image/png", "image/gif", "video/mp4", "video/mpeg", "video/H265".lower()}
+_RENDERED_ONLY = {"image/png", "image/gif", "video/mp4", "video/mpeg", "video/h265"}
 
 
 # --- Wishes ---------------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from studies.dicom.pixels import THUMBNAIL_SIZE, Rendering, Viewport, Window
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import (
     JPEG,
-    MOVING_MEDIA_TYPES,
-    STILL_MEDIA_TYPES,
+    MOVING_MEDIA_TYPE,
+    RENDERED_MEDIA_TYPES,
     accepted,
     offer_images,
 )
@@ -32,6 +32,7 @@ from studies.errors import InvalidQueryError
 
 MAX_VIEWPORT = 8192
 _ANNOTATIONS = {"patient", "technique"}
+_ICC_PROFILES = ("no", "yes", "srgb")
 _FUNCTIONS = {"linear", "linear-exact", "sigmoid"}  # PS3.18 8.3.5.1.4
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$", re.IGNORECASE | re.ASCII)
 
@@ -46,7 +47,7 @@ def retrieve_rendered_frames(
 ) -> HttpResponseBase:
     numbers = frame_numbers(frames)
     found = retrieve.find_frames(request.user, study, series, instance, numbers)
-    offer = offer_images(accepted(request), STILL_MEDIA_TYPES, alone=len(numbers) == 1)
+    offer = offer_images(accepted(request), RENDERED_MEDIA_TYPES, alone=len(numbers) == 1)
     wanted = parse_rendering(request.GET, offer.media_type)
     if offer.single_part:
         return rendered_image(request, found, wanted)
@@ -61,7 +62,7 @@ def retrieve_rendered_instance(
     """All frames where the media type moves, else the one that stands for them."""
     found = retrieve.find_instance(request.user, study, series, instance)
     frames = content.all_frames(found)
-    offer = offer_images(accepted(request), image_media_types(frames), alone=True)
+    offer = offer_images(accepted(request), RENDERED_MEDIA_TYPES, alone=True)
     wanted = parse_rendering(request.GET, offer.media_type)
     if offer.single_part:
         return rendered_image(request, frames, wanted)
@@ -75,20 +76,14 @@ def retrieve_rendered_instances(
 ) -> HttpResponseBase:
     """Every frame of a study or a series, in parts."""
     found = retrieve.find_instance_set(request.user, study, series)
-    offer = offer_images(accepted(request), STILL_MEDIA_TYPES, alone=False)
+    offer = offer_images(accepted(request), RENDERED_MEDIA_TYPES, alone=False)
     wanted = parse_rendering(request.GET, offer.media_type)
     return _rendered_parts(request, map(content.all_frames, found), wanted)
 
 
-def image_media_types(frames: Frames) -> list[str]:
-    """In which the frames of an instance can be had as one image."""
-    moving = MOVING_MEDIA_TYPES if frames.count > 1 else ()
-    return list(dict.fromkeys([*STILL_MEDIA_TYPES, *moving]))
-
-
 def rendered_image(request: HttpRequest, frames: Frames, wanted: Rendering) -> HttpResponseBase:
     """One image: of the only frame, of all that move, or of the one that stands for them."""
-    if len(frames.numbers) != 1 and wanted.media_type not in MOVING_MEDIA_TYPES:
+    if len(frames.numbers) != 1 and wanted.media_type != MOVING_MEDIA_TYPE:
         frames = rendering.middle(frames)
     instance = frames.instance
     is_named = bool(wanted.annotation) and instance.is_overlaid
@@ -154,7 +149,7 @@ def retrieve_frame_thumbnail(
 
 
 def _thumbnail(request: HttpRequest, frames: Frames) -> HttpResponseBase:
-    offer = offer_images(accepted(request), STILL_MEDIA_TYPES, alone=True, in_parts=False)
+    offer = offer_images(accepted(request), RENDERED_MEDIA_TYPES, alone=True, in_parts=False)
     viewport = parse_viewport(request.GET.get("viewport", ""))
     are_all = len(frames.numbers) == frames.count
     if offer.media_type == JPEG and viewport is None and are_all:
@@ -162,7 +157,8 @@ def _thumbnail(request: HttpRequest, frames: Frames) -> HttpResponseBase:
         response = HttpResponse(kept.content, content_type=JPEG)
         return unless_unchanged(request, f'"{kept.etag}"', REVALIDATE, lambda: response)
     size = Viewport(THUMBNAIL_SIZE, THUMBNAIL_SIZE)
-    wanted = Rendering(offer.media_type, viewport=viewport or size)
+    # Words drawn by devices into overlay planes may name the patient.
+    wanted = Rendering(offer.media_type, viewport=viewport or size, overlays=False)
     return rendered_image(request, rendering.middle(frames) if are_all else frames, wanted)
 
 
@@ -175,14 +171,16 @@ def parse_rendering(query: Mapping[str, str], media_type: str) -> Rendering:
     Raises:
         InvalidQueryError: If one of them cannot be understood, or asks for what there is not.
     """
-    if query.get("iccprofile", "no") != "no":
-        raise InvalidQueryError("iccprofile: colour profiles are not embedded, only no is offered.")
+    icc_profile = query.get("iccprofile", "no")
+    if icc_profile not in _ICC_PROFILES:
+        raise InvalidQueryError(f"iccprofile is one of {', '.join(_ICC_PROFILES)} here.")
     return Rendering(
         media_type,
         window=_window(query.get("window", "")),
         viewport=parse_viewport(query.get("viewport", "")),
         quality=parse_quality(query.get("quality", ""), "quality"),
         annotation=parse_annotation(query.get("annotation", "")),
+        icc_profile=icc_profile,
     )
 
 

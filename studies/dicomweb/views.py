@@ -1,21 +1,18 @@
 """WADO-RS, Retrieve Transaction (PS3.18 10.4)."""
 
-import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils.cache import get_conditional_response
-from django.views.decorators.gzip import gzip_page
+from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from studies import content, retrieve
 from studies.content import PIXEL_DATA, Frames, Ranged
 from studies.dicom.parse import EXPLICIT_VR_LITTLE_ENDIAN
+from studies.dicomweb import archive
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import (
     DICOM,
-    DICOM_JSON,
     OCTET_STREAM,
     MediaRange,
     Offer,
@@ -23,7 +20,6 @@ from studies.dicomweb.media_types import (
     offer_bulk_value,
     offer_frames,
     offer_instances,
-    require_json,
 )
 from studies.dicomweb.payload import (
     REVALIDATE,
@@ -41,37 +37,13 @@ _OCTETS = f"{OCTET_STREAM}; transfer-syntax={EXPLICIT_VR_LITTLE_ENDIAN}"
 
 
 @require_safe
-@gzip_page
-@answers_errors
-def retrieve_metadata(
-    request: HttpRequest, study: str, series: str | None = None, instance: str | None = None
-) -> HttpResponseBase:
-    require_json(request)
-    found = list(retrieve.find_instances(request.user, study, series, instance))
-    if not found:
-        raise NotFoundError("There is no such study, series or instance, or not for you.")
-    base = request.build_absolute_uri("/dicom-web")
-    body = ",".join(retrieve.retrieve_metadata(found, base_url=base))
-    response = HttpResponse(f"[{body}]", content_type=DICOM_JSON)
-    return _conditional(request, response, hashlib.sha256(response.content).hexdigest()[:32])
-
-
-def _conditional(request: HttpRequest, response: HttpResponseBase, etag: str) -> HttpResponseBase:
-    """304 where the client already has it."""
-    response.headers["ETag"] = f'"{etag}"'
-    response.headers.setdefault("Cache-Control", REVALIDATE)
-    return get_conditional_response(request, etag=f'"{etag}"', response=response) or response  # type: ignore[arg-type]
-
-
-# --- Instances ------------------------------------------------------------------------------------
-
-
-@require_safe
 @answers_errors
 def retrieve_instances(
     request: HttpRequest, study: str, series: str | None = None
 ) -> HttpResponseBase:
     """All instances of a study or a series, in parts (PS3.18 10.4.1.1.1)."""
+    if archive.is_wanted(request):
+        return archive.retrieve_archive(request, study, series, None)
     found = retrieve.find_instance_set(request.user, study, series)
     offer = offer_instances(accepted(request), found.transfer_syntaxes, alone=False)
     if offer.media_type == OCTET_STREAM:  # which means that (Table 10.4.4-1, note 2)
@@ -86,6 +58,8 @@ def retrieve_instances(
 def retrieve_instance(
     request: HttpRequest, study: str, series: str, instance: str
 ) -> HttpResponseBase:
+    if archive.is_wanted(request):
+        return archive.retrieve_archive(request, study, series, instance)
     found = retrieve.find_instance(request.user, study, series, instance)
     return instance_payload(request, found, accepted(request))
 

@@ -10,10 +10,15 @@ from studies.content import Frames
 from studies.dicom.attributes import is_uid
 from studies.dicom.pixels import Rendering, Viewport, Window
 from studies.dicomweb.errors import answers_errors
-from studies.dicomweb.media_types import DICOM, MediaRange, offer_images, parse_accept
+from studies.dicomweb.media_types import (
+    DICOM,
+    RENDERED_MEDIA_TYPES,
+    MediaRange,
+    offer_images,
+    parse_accept,
+)
 from studies.dicomweb.rendered import (
     MAX_VIEWPORT,
-    image_media_types,
     make_viewport,
     make_window,
     parse_annotation,
@@ -30,6 +35,10 @@ _OF_IMAGES = (
     "frameNumber", "rows", "columns", "region", "windowCenter", "windowWidth", "imageQuality",
     "annotation",
 )  # fmt: skip
+PARAMETERS = (
+    "requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax",
+    *_OF_IMAGES,
+)  # fmt: skip
 
 
 @require_safe
@@ -43,7 +52,7 @@ def retrieve_by_uri(request: HttpRequest) -> HttpResponseBase:
     found = retrieve.find_instance(request.user, study, series, instance)
     frames = content.all_frames(found)
     wishes = parse_accept(query.get("contentType") or request.headers.get("Accept") or "*/*")
-    types = [*(image_media_types(frames) if frames.count else []), DICOM]
+    types = [*(RENDERED_MEDIA_TYPES if frames.count else ()), DICOM]
     offer = offer_images(wishes, types, alone=True, in_parts=False)
     if offer.media_type == DICOM:
         return instance_payload(request, found, [_dicom_wish(query)])
@@ -115,12 +124,12 @@ def _viewport(query: QueryDict, frames: Frames) -> Viewport | None:
     rows, columns, region = (query.get(name, "") for name in ("rows", "columns", "region"))
     if not (rows or columns or region):
         return None
-    source = _region(region, frames) if region else ()
-    if not (rows or columns):  # as many pixels as the region has
+    source = _region(region, frames) if region else None
+    if source and not (rows or columns):  # as many pixels as the region has
         return make_viewport(max(1, round(source[2])), max(1, round(source[3])), source)
     width = parse_number(columns, "columns") if columns else _UNBOUNDED
     height = parse_number(rows, "rows") if rows else _UNBOUNDED
-    return make_viewport(width, height, source)
+    return make_viewport(width, height, source or ())
 
 
 def _region(text: str, frames: Frames) -> tuple[float, float, float, float]:
