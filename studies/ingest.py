@@ -114,6 +114,16 @@ class _Gathered:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedInput:
+    """The stream of what its door refuses, so that it is refused and described like all else."""
+
+    error: InvalidInstanceError
+
+    def read(self, _size: int = -1, /) -> bytes:
+        raise self.error
+
+
 Failure = InvalidInstanceError | StorageError
 
 

@@ -11,14 +11,21 @@ from studies.dicom.multipart import write_parts
 from studies.models import Instance, InstanceConflict, QuarantinedInput, StoredObject, Study
 from studies.tests.builders import CT_IMAGE_STORAGE, make_file
 from studies.tests.samples import full_disk
+from studies.tests.stow import (
+    CANNOT_UNDERSTAND,
+    OTHER_STUDY,
+    OUT_OF_RESOURCES,
+    PROCESSING_FAILURE,
+    TOO_LARGE,
+    failed,
+    other_failures,
+    stored,
+)
 
 pytestmark = pytest.mark.django_db
 
 STUDIES = "/dicom-web/studies"
 FORM = 'multipart/related; type="application/dicom"; boundary=b'
-PROCESSING_FAILURE, CANNOT_UNDERSTAND, OTHER_STUDY, OUT_OF_RESOURCES, TOO_LARGE = (
-    272, 0xC000, 0xA901, 0xA700, 0xA701,
-)  # fmt: skip
 
 
 def body(*files: bytes, part_type: str = "application/dicom") -> bytes:
@@ -40,26 +47,6 @@ def send(technologist):
         return technologist.post(path, content, content_type=content_type, headers=headers)
 
     return send
-
-
-def references(answer: dict, tag: str) -> list[tuple]:
-    """SOP Instance UID, and the reason where there is one, of each item of a sequence."""
-    return [
-        (item["00081155"]["Value"][0], *item.get("00081197", {}).get("Value", []))
-        for item in answer.get(tag, {}).get("Value", [])
-    ]
-
-
-def failed(answer: dict) -> list[tuple]:
-    return references(answer, "00081198")
-
-
-def stored(answer: dict) -> list[str]:
-    return [uid for (uid,) in references(answer, "00081199")]
-
-
-def other_failures(answer: dict) -> list[int]:
-    return [item["00081197"]["Value"][0] for item in answer.get("0008119A", {}).get("Value", [])]
 
 
 # --- What is stored ----------------------------------------------------------------------------
