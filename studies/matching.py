@@ -226,17 +226,9 @@ def _match_name(path: str, value: str, _: Attribute | None = None) -> Q:
 
 
 def _name_regex(group: str) -> str:
-    special = {"*": "[^=]*", "?": "[^=]"}
-    pieces = re.split(r"([*?])", re.sub(r"\*+", "*", group))
-    return "".join(special.get(piece) or re.escape(_fold_piece(piece)) for piece in pieces)
-
-
-def _fold_piece(piece: str) -> str:
-    """As `fold`, but separators at its edges stay: they matter next to a wildcard."""
-    core = fold(piece)
-    before = " " if core and piece[:1] in "^ " else ""
-    after = " " if core and piece[-1:] in "^ " else ""
-    return f"{before}{core}{after}" if core else (" " if piece else "")
+    """Folded around its wildcards, for which stand two codes that are no characters."""
+    folded = fold(re.sub(r"\*+", "*", group).replace("*", "\ufdd0").replace("?", "\ufdd1"))
+    return re.escape(folded).replace("\ufdd0", "[^=]*").replace("\ufdd1", "[^=]")
 
 
 def _match_similar(path: str, value: str) -> Q:
