@@ -33,14 +33,14 @@ def search_for_studies(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @answers_errors
-def search_for_series(request: HttpRequest, /, **parents: str) -> HttpResponse:
-    return _search(request, Level.SERIES, *parents.values())
+def search_for_series(request: HttpRequest, study: str = "") -> HttpResponse:
+    return _search(request, Level.SERIES, study)
 
 
 @require_safe
 @answers_errors
-def search_for_instances(request: HttpRequest, /, **parents: str) -> HttpResponse:
-    return _search(request, Level.INSTANCE, *parents.values())
+def search_for_instances(request: HttpRequest, study: str = "", series: str = "") -> HttpResponse:
+    return _search(request, Level.INSTANCE, study, series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class _Page:
     is_exact: bool
 
 
-def _search(request: HttpRequest, level: Level, *parents: str) -> HttpResponse:
+def _search(request: HttpRequest, level: Level, *path: str) -> HttpResponse:
+    parents = [uid for uid in path if uid]
     as_xml, base = prefers_xml(request), base_url(request)
     keys, options = _keys(request.GET), _options(request.GET)
     limit, offset = _number(request.GET, "limit", query.MAX_RESULTS), _number(request.GET, "offset")
