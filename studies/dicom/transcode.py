@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from studies.dicom import vr_of
@@ -105,11 +106,21 @@ def _settle_vrs(dataset: Dataset) -> None:
         try:
             element = dataset[tag]
         except AttributeError:  # what decides is missing, such as the descriptor of a table
-            element = dataset[tag]
-            element.VR = "UN"  # its bytes are right all the same
+            element = _decided(dataset[tag])
         if element.VR == "SQ":
             for item in element.value:
                 _settle_vrs(item)
+
+
+def _decided(element: DataElement) -> DataElement:
+    """Words, where they may be that; else numbers, which are unsigned where nothing says more."""
+    if "OW" in element.VR:
+        element.VR = "OW"
+        return element
+    octets = bytes(element.value or b"")
+    numbers = [int.from_bytes(octets[n : n + 2], "little") for n in range(0, len(octets), 2)]
+    element.VR, element.value = "US", numbers
+    return element
 
 
 def _swap_words(dataset: Dataset) -> None:

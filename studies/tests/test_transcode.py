@@ -317,15 +317,19 @@ def test_everything_else_is_said_as_before(source):
     assert result == taken_apart(little)[0]
 
 
-def test_what_only_a_missing_value_would_decide_keeps_its_bytes():
+def test_a_vr_that_only_a_missing_value_would_decide_is_one_that_fits():
     item = Dataset()
     item.LUTData = b"\x01\x02\x03\x04"
     item["LUTData"].VR = "OW"
-    content = make_file(IMPLICIT_VR_LITTLE_ENDIAN, ModalityLUTSequence=Sequence([item]))
+    dataset = make_dataset(
+        ModalityLUTSequence=Sequence([item]), SmallestImagePixelValue=513, PixelRepresentation=None
+    )
+    dataset["SmallestImagePixelValue"].VR = "US"
 
-    element = head_of(content, EXPLICIT).ModalityLUTSequence[0]["LUTData"]
+    head = head_of(to_file(dataset, IMPLICIT_VR_LITTLE_ENDIAN), EXPLICIT)
 
-    assert bytes(element.value) == b"\x01\x02\x03\x04"
+    assert head.ModalityLUTSequence[0].LUTData == b"\x01\x02\x03\x04"
+    assert head.SmallestImagePixelValue == 513
 
 
 # --- What is refused -----------------------------------------------------------------------------
