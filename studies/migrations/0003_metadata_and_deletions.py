@@ -1,5 +1,6 @@
 """Prepared metadata of series, deletions with their tombstones, and who may store and delete."""
 
+import django.core.serializers.json
 import django.db.models.deletion
 from django.conf import settings
 from django.contrib.auth.management import create_permissions
@@ -72,6 +73,7 @@ class Migration(migrations.Migration):
                 ('sop_instance_uid', models.CharField(blank=True, help_text='Only where one instance was.', max_length=64, verbose_name='SOP Instance UID')),
                 ('reason', models.CharField(max_length=500)),
                 ('deleted_at', models.DateTimeField(auto_now_add=True)),
+                ('parents', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder, help_text='The rows of patient, study and series as they were, to bring them back.')),
                 ('deleted_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deletions', to=settings.AUTH_USER_MODEL)),
             ],
         ),
@@ -82,7 +84,7 @@ class Migration(migrations.Migration):
                 ('study_instance_uid', models.CharField(max_length=64, verbose_name='Study Instance UID')),
                 ('series_instance_uid', models.CharField(max_length=64, verbose_name='Series Instance UID')),
                 ('sop_instance_uid', models.CharField(max_length=64, verbose_name='SOP Instance UID')),
-                ('index_rows', models.JSONField(help_text='Columns of the rows of patient, study, series and instance, to bring it back.')),
+                ('row', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder, help_text='The row of the instance as it was.')),
                 ('stored_object', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deleted_instances', to='studies.storedobject')),
                 ('deletion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='instances', to='studies.deletion')),
             ],

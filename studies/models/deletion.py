@@ -1,6 +1,7 @@
 """Deletions, and what remains of what was deleted: nothing in the index, all in the store."""
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from studies.models.objects import StoredObject
@@ -21,6 +22,10 @@ class Deletion(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="deletions"
     )
     deleted_at = models.DateTimeField(auto_now_add=True)
+    parents = models.JSONField(
+        encoder=DjangoJSONEncoder,
+        help_text="The rows of patient, study and series as they were, to bring them back.",
+    )
 
     class Meta:
         constraints = [
@@ -43,8 +48,8 @@ class DeletedInstance(models.Model):
     study_instance_uid = models.CharField("Study Instance UID", max_length=64)
     series_instance_uid = models.CharField("Series Instance UID", max_length=64)
     sop_instance_uid = models.CharField("SOP Instance UID", max_length=64)
-    index_rows = models.JSONField(
-        help_text="Columns of the rows of patient, study, series and instance, to bring it back."
+    row = models.JSONField(
+        encoder=DjangoJSONEncoder, help_text="The row of the instance as it was."
     )
 
     class Meta:
