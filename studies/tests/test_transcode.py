@@ -1,7 +1,6 @@
 """Frames and heads in other transfer syntaxes; decoders other than ours read the result."""
 
 import io
-import itertools
 import time
 import tracemalloc
 from pathlib import Path
@@ -18,9 +17,7 @@ from pydicom.pixels import get_decoder
 from pydicom.sequence import Sequence
 
 from studies.dicom import sandbox
-from studies.dicom.byte_order import swap_words
-from studies.dicom.frames import join_fragments
-from studies.dicom.parse import IMPLICIT_VR_LITTLE_ENDIAN, NATIVE_TRANSFER_SYNTAXES, inflate
+from studies.dicom.parse import IMPLICIT_VR_LITTLE_ENDIAN, NATIVE_TRANSFER_SYNTAXES
 from studies.dicom.pixels import can_transcode, transcode_frames, transcoded_head
 from studies.errors import NotAvailableError
 from studies.tests.builders import (
@@ -31,7 +28,7 @@ from studies.tests.builders import (
     make_file,
     to_file,
 )
-from studies.tests.samples import TEST_FILES, parse, read
+from studies.tests.samples import TEST_FILES, read, taken_apart
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -48,28 +45,6 @@ OTHER_DECODERS = {
     JPEG_2000: ["pylibjpeg", "gdcm"],
     HTJ2K: ["pylibjpeg"],
 }
-
-
-def taken_apart(content: bytes) -> tuple[bytes, list[bytes], str]:
-    """Head, frames and transfer syntax, as retrieval finds them."""
-    parsed = parse(content)
-    found, syntax = parsed.frames, parsed.transfer_syntax_uid
-    if syntax == DEFLATED:
-        flat, start = io.BytesIO(), content.index(b"DICM") + 4
-        start += 12 + int.from_bytes(content[start + 8 : start + 12], "little")
-        inflate(content, start, flat, max_bytes=2**30)
-        content = flat.getvalue()
-    head = content[: found.offset - (8 if syntax == IMPLICIT_VR_LITTLE_ENDIAN else 12)]
-    if found.frame_starts:
-        pairs = itertools.pairwise(found.frame_starts)
-        return head, [join_fragments(content[start:end]) for start, end in pairs], syntax
-    count = found.length // found.frame_length
-    starts = [found.offset + n * found.frame_length for n in range(count)]
-    frames = [content[start : start + found.frame_length] for start in starts]
-    bits = parsed.header["00280100"]["Value"][0]
-    if syntax == BIG_ENDIAN and bits > 8:
-        frames = [swap_words(frame, bits // 8) for frame in frames]
-    return head, frames, syntax
 
 
 def transcoded(content: bytes, target: str) -> bytes:
