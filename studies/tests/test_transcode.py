@@ -1,6 +1,7 @@
 """Frames and heads in other transfer syntaxes; decoders other than ours read the result."""
 
 import io
+import subprocess
 import time
 import tracemalloc
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydicom.filewriter import write_data_element
 from pydicom.pixels import get_decoder
 from pydicom.sequence import Sequence
 
-from studies.dicom import sandbox
+from studies.dicom import codecs, sandbox
 from studies.dicom.parse import IMPLICIT_VR_LITTLE_ENDIAN, NATIVE_TRANSFER_SYNTAXES
 from studies.dicom.pixels import can_transcode, transcode_frames, transcoded_head
 from studies.errors import NotAvailableError
@@ -355,6 +356,13 @@ def test_it_is_known_beforehand_what_can_be_had(source, target, possible):
     assert can_transcode(source, target) is possible
 
 
+def test_without_its_library_the_server_still_reads_and_writes_uncompressed_pixels(monkeypatch):
+    monkeypatch.setattr(codecs, "_HAS_IMAGECODECS", False)
+
+    assert can_transcode(RLE, EXPLICIT)
+    assert not can_transcode(EXPLICIT, RLE)
+
+
 def test_what_cannot_be_had_is_refused_with_both_names():
     frames = transcode_frames(b"", [b""], source="1.2.840.10008.1.2.4.102", target=RLE)
 
@@ -462,3 +470,22 @@ def test_a_header_that_lies_about_its_size_is_refused(codestreams, syntax):
 
     with pytest.raises(NotAvailableError):
         list(transcode_frames(lying, [frame], source=syntax, target=EXPLICIT))
+
+
+# --- Another program -----------------------------------------------------------------------------
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("file", ["12 bits", "signed, 16 bits", "RGB", "colour by plane"])
+@pytest.mark.parametrize(
+    ("target", "program"),
+    [(RLE, "dcmdrle"), (JPEG_LS, "dcmdjpls"), (JPEG_LOSSLESS, "dcmdjpeg")],
+    ids=["RLE", "JPEG-LS", "JPEG Lossless"],
+)
+def test_dcmtk_reads_what_was_compressed(tmp_path, file, target, program):
+    content = NATIVE_FILES[file]()
+    (tmp_path / "compressed.dcm").write_bytes(transcoded(content, target))
+
+    subprocess.run([program, "compressed.dcm", "native.dcm"], check=True, cwd=tmp_path)
+
+    assert np.array_equal(values((tmp_path / "native.dcm").read_bytes()), values(content))
