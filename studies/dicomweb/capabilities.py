@@ -78,7 +78,9 @@ TRANSACTIONS = {
         "Retrieve Instance (PS3.18 10.4)", (_multipart(DICOM), DICOM, _OCTETS_IN_PARTS, ZIP)
     ),
     store_instances: Transaction(
-        "Store Instances (PS3.18 10.5)", (DICOM_JSON,), consumes=(_multipart(DICOM), DICOM)
+        "Store Instances (PS3.18 10.5)",
+        (DICOM_JSON, DICOM_XML),
+        consumes=(*(_multipart(root) for root in (DICOM, DICOM_JSON, DICOM_XML)), DICOM),
     ),
     delete_instances: Transaction("Delete, with a reason in Deletion-Reason", (), ()),
     metadata.retrieve_study_metadata: _METADATA,
