@@ -1,6 +1,5 @@
 """QIDO-RS, Search Transaction (PS3.18 10.6)."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,11 @@ from django.views.decorators.http import require_safe
 
 from studies import query
 from studies.dicom.attributes import Level, tag_path
-from studies.dicom.multipart import new_boundary, write_parts
-from studies.dicom.xml_model import dataset_to_xml
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.matches import Selection, select, writer_of
-from studies.dicomweb.media_types import DICOM_JSON, DICOM_XML, prefers_xml
+from studies.dicomweb.media_types import DICOM_JSON, prefers_xml
 from studies.dicomweb.metadata import base_url
+from studies.dicomweb.models import as_array, as_xml_parts
 from studies.errors import InvalidQueryError
 from studies.matching import Options
 
@@ -35,13 +33,13 @@ def search_for_studies(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @answers_errors
-def search_for_series(request: HttpRequest, **parents: str) -> HttpResponse:
+def search_for_series(request: HttpRequest, /, **parents: str) -> HttpResponse:
     return _search(request, Level.SERIES, *parents.values())
 
 
 @require_safe
 @answers_errors
-def search_for_instances(request: HttpRequest, **parents: str) -> HttpResponse:
+def search_for_instances(request: HttpRequest, /, **parents: str) -> HttpResponse:
     return _search(request, Level.INSTANCE, *parents.values())
 
 
@@ -61,7 +59,8 @@ def _search(request: HttpRequest, level: Level, *parents: str) -> HttpResponse:
     rows = query.search(request.user, level, keys, parents=parents, options=options)
     selection = _selection(request.GET, level, keys, len(parents))
     page = _page(rows, selection, base, offset, min(limit, query.MAX_RESULTS))
-    response = _as_xml(page.texts) if as_xml else _as_json(page.texts)
+    content_type, body = as_xml_parts(page.texts) if as_xml else (DICOM_JSON, as_array(page.texts))
+    response = HttpResponse(b"".join(body), content_type=content_type)
     _tell_total(response, page, page.total - offset - len(page.texts), base)
     patch_vary_headers(response, ["Accept"])
     return response
@@ -125,20 +124,6 @@ def _page(rows: QuerySet[Any], selection: Selection, base: str, offset: int, lim
     if total <= COUNT_LIMIT:
         return _Page(texts, total, is_exact=True)
     return _Page(texts, max(COUNT_LIMIT, seen), is_exact=False)
-
-
-def _as_json(texts: Iterable[str]) -> HttpResponse:
-    return HttpResponse(f"[{','.join(texts)}]", content_type=DICOM_JSON)
-
-
-def _as_xml(texts: Iterable[str]) -> HttpResponse:
-    """One part for each match (PS3.18 8.7.3.2)."""
-    boundary = new_boundary()
-    parts = ((DICOM_XML, [dataset_to_xml(json.loads(text))]) for text in texts)
-    return HttpResponse(
-        b"".join(write_parts(boundary, parts)),
-        content_type=f'multipart/related; type="{DICOM_XML}"; boundary={boundary}',
-    )
 
 
 def _tell_total(response: HttpResponse, page: _Page, remaining: int, base: str) -> None:
