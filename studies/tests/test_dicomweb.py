@@ -7,7 +7,6 @@ from unittest.mock import Mock
 
 import pydicom
 import pytest
-from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 
 from studies.models import Instance, Series, StoredObject, Study
@@ -43,107 +42,6 @@ def parts(response) -> list[tuple[str, bytes]]:
         head, _, content = piece.partition(b"\r\n\r\n")
         found.append((head.decode().strip().removeprefix("Content-Type: "), content[:-2]))
     return found
-
-
-# --- Search ------------------------------------------------------------------------------------
-
-
-def test_a_study_is_found_with_its_required_attributes(client, store):
-    store(make_file())
-
-    response = client.get("/dicom-web/studies", {"StudyInstanceUID": "1.2.3"})
-
-    (study,) = response.json()
-    assert response["Content-Type"] == "application/dicom+json"
-    assert list(study) == sorted(study)
-    assert study["00100010"] == {"vr": "PN", "Value": [{"Alphabetic": "Müller^Jürgen"}]}
-    assert study["00080020"] == {"vr": "DA", "Value": ["20240105"]}
-    assert study["00080030"] == {"vr": "TM", "Value": ["101500"]}
-    assert study["00080061"] == {"vr": "CS", "Value": ["CT"]}
-    assert study["00201208"] == {"vr": "IS", "Value": [1]}
-    assert study["00081190"] == {"vr": "UR", "Value": [f"http://testserver{STUDY}"]}
-
-
-def test_series_of_a_study_are_found_with_counts_of_the_archive(client, store):
-    store(make_file())
-
-    (series,) = client.get(f"{STUDY}/series").json()
-
-    assert series["0020000E"]["Value"] == ["1.2.3.9"]
-    assert series["00080060"]["Value"] == ["CT"]
-    assert series["00201209"]["Value"] == [1]
-
-
-def test_a_series_tells_the_request_it_answers(client, store):
-    request = Dataset()
-    request.RequestedProcedureID, request.ScheduledProcedureStepID = "RP-1", "SPS-1"
-    store(make_file(RequestAttributesSequence=[request], TimezoneOffsetFromUTC="+0100"))
-
-    (series,) = client.get(f"{STUDY}/series").json()
-
-    assert series["00400275"] == {
-        "vr": "SQ",
-        "Value": [
-            {
-                "00400009": {"vr": "SH", "Value": ["SPS-1"]},
-                "00401001": {"vr": "SH", "Value": ["RP-1"]},
-            }
-        ],
-    }
-    assert series["00080201"] == {"vr": "SH", "Value": ["+0100"]}
-
-
-def test_instances_of_a_series_are_found(client, store):
-    store(make_file())
-
-    (instance,) = client.get(f"{SERIES}/instances").json()
-
-    assert instance["00080018"]["Value"] == ["1.2.3.4"]
-    assert instance["00280010"]["Value"] == [4]
-
-
-def test_an_answer_at_study_level_holds_nothing_of_lower_levels(client, store):
-    store(make_file())
-
-    (study,) = client.get("/dicom-web/studies").json()
-
-    assert not {"00080060", "0020000E", "00080018", "00280010"} & set(study)
-
-
-def test_no_match_is_an_empty_list(client):
-    response = client.get("/dicom-web/studies", {"PatientID": "nobody"})
-
-    assert (response.status_code, response.json()) == (200, [])
-
-
-def test_matches_beyond_the_limit_are_told_of(client, store):
-    for number in range(3):
-        store(
-            make_file(
-                StudyInstanceUID=f"1.5.{number}", SeriesInstanceUID=f"1.6.{number}",
-                SOPInstanceUID=f"1.7.{number}",
-            )
-        )  # fmt: skip
-
-    response = client.get("/dicom-web/studies", {"limit": "1", "offset": "1"})
-
-    assert len(response.json()) == 1
-    assert "There are 1 additional results that can be requested" in response["Warning"]
-
-
-def test_an_option_that_is_not_supported_is_answered_with_a_warning(client):
-    response = client.get("/dicom-web/studies", {"fuzzymatching": "true"})
-
-    assert response.status_code == 200
-    assert "fuzzymatching" in response["Warning"]
-
-
-@pytest.mark.parametrize("query", ["limit=x", "offset=-1", "NoSuch=1", "StudyInstanceUID=../x"])
-def test_a_bad_parameter_is_answered_with_a_sentence(client, query):
-    response = client.get(f"/dicom-web/studies?{query}")
-
-    assert response.status_code == 400
-    assert response.json()["error"]
 
 
 # --- Metadata ----------------------------------------------------------------------------------
