@@ -55,7 +55,7 @@ def _load_libraries() -> None:
     Image.preinit()
     if importlib.util.find_spec("imagecodecs"):  # not on Alpine
         codecs = importlib.import_module("imagecodecs")
-        for name in ("jpeg8", "jpegls", "jpeg2k", "htj2k", "packbits"):
+        for name in ("jpeg8", "jpegls", "jpeg2k", "htj2k", "dicomrle", "packbits"):
             getattr(codecs, f"{name}_decode")
 
 
