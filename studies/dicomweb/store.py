@@ -43,11 +43,12 @@ def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
     if not access.may_store(request.user):
         raise NotPermittedError("Your role does not allow you to store.")
     require_json(request)
-    inputs = _inputs(request)
     report = _Report(base_url=request.build_absolute_uri("/dicom-web"))
     try:
-        for input_ in inputs:
-            _store(input_, _provenance(request), study, report)
+        for result in ingest.store_instances(
+            _streams(request, report), provenance=_provenance(request), study_instance_uid=study
+        ):
+            report.add(result)
     except MalformedBodyError as error:
         # What was stored before stays stored, and the sender must learn of it.
         report.is_malformed = True
@@ -60,27 +61,19 @@ def _provenance(request: HttpRequest) -> Provenance:
     return Provenance(Source.STOW, f"{user} from {address}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Input:
-    """One instance to store; `refusal` says why it is not even read."""
-
-    content: Readable
-    refusal: str = ""
-
-
-def _inputs(request: HttpRequest) -> Iterable[_Input]:
+def _streams(request: HttpRequest, report: "_Report") -> Iterable[Readable]:
     """The instances of the request, judged by its headers before any of its body is read."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
         # A few bytes could inflate to any number.
         raise UnsupportedMediaTypeError("Send the request without Content-Encoding.")
     parameters = request.content_params or {}
     if request.content_type == DICOM:
-        return [_Input(_body(request))]
+        return [_body(request)]
     if (
         request.content_type == "multipart/related"
         and parameters.get("type", DICOM).lower() == DICOM
     ):
-        return _parts_as_inputs(read_parts(_body(request), parameters.get("boundary", "")))
+        return _dicom_parts(read_parts(_body(request), parameters.get("boundary", "")), report)
     raise UnsupportedMediaTypeError(f"Send one of: {_TAKEN}.")
 
 
@@ -91,14 +84,15 @@ def _body(request: HttpRequest) -> Readable:
     return cast("Readable", request)
 
 
-def _parts_as_inputs(parts: Iterator[Part]) -> Iterator[_Input]:
+def _dicom_parts(parts: Iterator[Part], report: "_Report") -> Iterator[Part]:
     number = 0
     for number, part in enumerate(parts, start=1):
         if number > _MAX_PARTS:
             raise MalformedBodyError(f"the body has more than {_MAX_PARTS} parts")
-        media_type = part.content_type.partition(";")[0].strip().lower()
-        is_dicom = media_type in ("", DICOM)
-        yield _Input(part, "" if is_dicom else f"a part is not of the type {DICOM}")
+        if part.media_type in ("", DICOM):
+            yield part
+        else:
+            report.fail(CANNOT_UNDERSTAND, f"a part is not of the type {DICOM}")
     if number == 0:
         raise MalformedBodyError("the body has no parts")
 
@@ -113,6 +107,17 @@ class _Report:
     other_failures: list[int] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     is_malformed: bool = False
+
+    def add(self, result: StoreResult | ingest.Failure) -> None:
+        if isinstance(result, StorageError):
+            self.fail(OUT_OF_RESOURCES, result)
+        elif isinstance(result, InvalidInstanceError):
+            self.fail(_reason(result), result, (result.sop_class_uid, result.sop_instance_uid))
+        elif result.outcome is Outcome.CONFLICT:
+            uids = (result.sop_class_uid, result.sop_instance_uid)
+            self.fail(PROCESSING_FAILURE, result.detail, uids)
+        else:
+            self.referenced.append(result)
 
     def fail(
         self, reason: int, error: ArchiveError | str, uids: tuple[str, str] = ("", "")
@@ -138,26 +143,6 @@ class _Report:
             return 400
         alike = {OUT_OF_RESOURCES: 503, TOO_LARGE: 413}
         return alike.get(next(iter(self.reasons)), 409) if len(self.reasons) == 1 else 409
-
-
-def _store(input_: _Input, provenance: Provenance, study: str, report: _Report) -> None:
-    if input_.refusal:
-        report.fail(CANNOT_UNDERSTAND, input_.refusal)
-        return
-    try:
-        result = ingest.store_instance(
-            input_.content, provenance=provenance, study_instance_uid=study
-        )
-    except InvalidInstanceError as error:
-        report.fail(_reason(error), error, (error.sop_class_uid, error.sop_instance_uid))
-    except StorageError as error:
-        report.fail(OUT_OF_RESOURCES, error)
-    else:
-        if result.outcome is Outcome.CONFLICT:
-            uids = (result.sop_class_uid, result.sop_instance_uid)
-            report.fail(PROCESSING_FAILURE, result.detail, uids)
-        else:
-            report.referenced.append(result)
 
 
 def _reason(error: InvalidInstanceError) -> int:
