@@ -139,7 +139,8 @@ def test_every_query_parameter_that_is_listed_is_understood(client, path):
 VALUES = {
     "accept": "application/dicom+json", "includefield": "all", "StudyDate": "20240105",
     "PatientBirthDate": "20240105", "PerformedProcedureStepStartDate": "20240105",
-    "StudyTime": "10", "PerformedProcedureStepStartTime": "10",
+    "StudyTime": "10", "PerformedProcedureStepStartTime": "10", "fuzzymatching": "true",
+    "emptyvaluematching": "true", "multiplevaluematching": "true",
 }  # fmt: skip
 
 
