@@ -19,8 +19,8 @@ from studies.dicomweb.models import as_array, as_xml_parts
 from studies.errors import InvalidQueryError
 from studies.matching import Options
 
-_OPTIONS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
-_NOT_KEYS = {"accept", "includefield", "limit", "offset", *_OPTIONS}
+OPTIONS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+_NOT_KEYS = {"accept", "includefield", "limit", "offset", *OPTIONS}
 # Matches are counted up to here; a page that fills costs the database their counting as well.
 COUNT_LIMIT = 1000
 
@@ -79,10 +79,10 @@ def _keys(parameters: QueryDict) -> dict[str, str]:
 
 
 def _options(parameters: QueryDict) -> Options:
-    for name in _OPTIONS:
+    for name in OPTIONS:
         if parameters.get(name, "false") not in ("true", "false", ""):
             raise InvalidQueryError(f"{name} is neither true nor false")
-    return Options(*(parameters.get(name) == "true" for name in _OPTIONS))
+    return Options(*(parameters.get(name) == "true" for name in OPTIONS))
 
 
 def _number(parameters: QueryDict, name: str, default: int = 0) -> int:
