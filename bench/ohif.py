@@ -2,14 +2,14 @@
 
     .venv/bin/python -m bench.ohif
 
-Needs npm, nginx and Chromium. Downloads `@ohif/app`, starts a portal with seeded and real studies, puts
-both behind one address, and prints for each study how long its first image took and what the browser
-complained of. Screenshots are left in `var/bench/screenshots`; the exit status is 1 if anything failed.
+Needs npm, nginx and Chromium. Downloads `@ohif/app`, starts a portal with seeded and real studies,
+puts both behind one address, and prints for each study how long its first image took and what the
+browser complained of. Screenshots are left in `var/bench/screenshots`; the exit status is 1 if
+anything failed.
 """
 
 import os
 import sys
-import time
 from dataclasses import dataclass
 
 OHIF = ("@ohif/app", "3.13.2")
@@ -21,6 +21,7 @@ window.config = {
   extensions: [],
   modes: [],
   showStudyList: true,
+  investigationalUseDialog: { option: 'never' },
   defaultDataSourceName: 'portal',
   dataSources: [{
     namespace: '@ohif/extension-default.dataSourcesModule.dicomweb',
@@ -77,9 +78,8 @@ SEEDED = ("CT", "MR", "PT", "DX")
 
 
 def main() -> int:
-    from bench.one_origin import npm_package, one_origin, running_portal, scratch, visit  # noqa: PLC0415
+    from bench.one_origin import npm_package, one_origin, running_portal, visit  # noqa: PLC0415
 
-    (scratch() / "screenshots").mkdir(exist_ok=True)
     application = npm_package(*OHIF) / "dist"
     (application / "app-config.js").write_text(CONFIGURATION)
     failures = 0
@@ -90,10 +90,10 @@ def main() -> int:
     ):
         studies = fill(portal)
         visitor.sign_in(portal)
-        failures += check("study list", visitor, lambda: open_list(visitor))
-        failures += check("search", visitor, lambda: search(visitor))
+        failures += visitor.check("study list", lambda: open_list(visitor))
+        failures += visitor.check("search", lambda: search(visitor))
         for study in [*studies, *seeded(visitor)]:
-            failures += check(study.name, visitor, lambda study=study: open_study(visitor, study))
+            failures += visitor.check(study.name, lambda study=study: open_study(visitor, study))
     return 1 if failures else 0
 
 
@@ -116,26 +116,12 @@ def seeded(visitor) -> list[Opened]:
     """The newest seeded study of each modality."""
     found = []
     for modality in SEEDED:
-        answer = visitor.page.request.get(f"/dicom-web/studies?ModalitiesInStudy={modality}&limit=1")
-        for study in answer.json():
-            found.append(Opened(f"seeded {modality}", study["0020000D"]["Value"][0]))
+        answer = visitor.page.request.get(
+            f"/dicom-web/studies?ModalitiesInStudy={modality}&limit=1"
+        )
+        (study,) = answer.json()
+        found.append(Opened(f"seeded {modality}", study["0020000D"]["Value"][0]))
     return found
-
-
-def check(name: str, visitor, act) -> int:
-    """Act, say what came of it, and return 1 if it failed."""
-    from playwright.sync_api import Error  # noqa: PLC0415
-
-    started = time.perf_counter()
-    try:
-        act()
-        said = f"{time.perf_counter() - started:6.2f} s"
-    except Error as error:
-        said = f"FAILED {str(error).splitlines()[0]}"
-    visitor.screenshot(name.replace(" ", "-"))
-    complaints = visitor.take_complaints()
-    print(f"{name:20} {said}", *(f"    {complaint[:300]}" for complaint in complaints), sep="\n", flush=True)
-    return int(said.startswith("FAILED") or bool(complaints))
 
 
 def open_list(visitor) -> None:

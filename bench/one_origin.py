@@ -1,7 +1,7 @@
 """A portal and a web application behind one address, and Chromium before it.
 
-Applications that run in a browser reach the portal with the session cookie of the person who signed in
-there, so both must have one origin. nginx gives them one, as it would in a hospital.
+Applications that run in a browser reach the portal with the session cookie of the person who
+signed in there, so both must have one origin. nginx gives them one, as it would in a hospital.
 """
 
 import contextlib
@@ -10,11 +10,13 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
-from playwright.sync_api import Page, Response, sync_playwright
+from PIL import Image
+from playwright.sync_api import Error, Page, Response, sync_playwright
 
 from pacs_portal.tests.conftest import CHROMIUM
 from pacs_portal.tests.running_portal import RunningPortal, free_port, wait_for
@@ -52,7 +54,7 @@ http {{
 
 
 def scratch() -> Path:
-    """Where downloads and screenshots go; they stay for the next run and for somebody to look at."""
+    """Where downloads and screenshots go; they stay to be used again and looked at."""
     directory = Path(os.environ.get(VAR, "") or settings.PACS_VAR_DIR / "bench")
     directory.mkdir(parents=True, exist_ok=True)
     return directory
@@ -94,9 +96,7 @@ def one_origin(portal: RunningPortal, application: Path) -> Iterator[str]:
         port = free_port()
         configuration = Path(directory) / "nginx.conf"
         configuration.write_text(
-            NGINX.format(
-                directory=directory, port=port, application=application, portal=portal.url
-            )
+            NGINX.format(directory=directory, port=port, application=application, portal=portal.url)
         )
         program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
         process = subprocess.Popen([program, "-c", str(configuration), "-p", directory])
@@ -130,6 +130,7 @@ class Visit:
             self.complaints.append(f"{method} {url.removeprefix(self.base_url)}: {reason}")
 
     def take_complaints(self) -> list[str]:
+        """What was complained of since this was last asked."""
         complaints, self.complaints = self.complaints, []
         return complaints
 
@@ -140,8 +141,33 @@ class Visit:
         self.page.click("main button[type=submit]")
         self.page.wait_for_url(f"{self.base_url}/")
 
-    def screenshot(self, name: str) -> None:
-        self.page.screenshot(path=scratch() / "screenshots" / f"{name}.png")
+    def check(self, name: str, act: Callable[[], None]) -> int:
+        """Act, say what came of it, and return 1 if it failed."""
+        started = time.perf_counter()
+        try:
+            act()
+            said = f"{time.perf_counter() - started:.2f} s"
+        except (Error, AssertionError) as error:
+            said = f"FAILED {str(error).splitlines()[0]}"
+        self.screenshot(name.replace(" ", "-"))
+        complaints = self.take_complaints()
+        print(
+            f"{name:20} {said}", *(f"    {text[:300]}" for text in complaints), sep="\n", flush=True
+        )
+        return int(said.startswith("FAILED") or bool(complaints))
+
+    def screenshot(self, name: str) -> Path:
+        path = scratch() / "screenshots" / f"{name}.png"
+        self.page.screenshot(path=path)  # makes the directory too
+        return path
+
+
+def colours(screenshot: Path) -> int:
+    """How many colours there are in the middle of the page, where nothing but the image is."""
+    with Image.open(screenshot) as page:
+        width, height = page.size
+        middle = page.crop((width // 3, height // 3, 2 * width // 3, 2 * height // 3))
+        return len(middle.convert("RGB").getcolors(maxcolors=width * height))
 
 
 @contextlib.contextmanager
