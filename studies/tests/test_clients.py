@@ -114,7 +114,8 @@ REQUESTS = [
     row("dicomweb-client renders an instance", f"{CT}/rendered", ANY, JPEG_IMAGE),
     row("dicomweb-client renders an instance as PNG", f"{CT}/rendered", "image/png", "image/png"),
     row("dicomweb-client renders a frame", f"{CINE}/frames/2/rendered", JPEG_IMAGE, JPEG_IMAGE),
-    row("dicomweb-client renders a series", f"{SERIES}/rendered", JPEG_IMAGE, JPEG_IMAGE),
+    # By itself, an image type is one of a single image: for several there are parts (PS3.18 8.7.5).
+    row("dicomweb-client renders a series", f"{SERIES}/rendered", ANY, 'multipart/related; type="image/jpeg"'),
 ]  # fmt: skip
 
 
