@@ -20,7 +20,15 @@ from pydicom.uid import UID
 
 from studies.dicom import json_model
 from studies.dicom.attributes import BY_KEYWORD, Attribute, Level, at_level, is_uid
-from studies.dicom.elements import PIXEL_DATA, Bounds, Buffer, Element, Encoding, Walker
+from studies.dicom.elements import (
+    EXTENDED_OFFSET_TABLE,
+    PIXEL_DATA,
+    Bounds,
+    Buffer,
+    Element,
+    Encoding,
+    Walker,
+)
 from studies.dicom.frames import (
     FrameIndex,
     PixelDescription,
@@ -90,8 +98,20 @@ class ParsedInstance:
     bulk: dict[str, BulkValue] = field(default_factory=dict)
 
     @property
+    def sop_class_uid(self) -> str:
+        return str(self.columns[Level.INSTANCE]["sop_class_uid"])
+
+    @property
     def sop_instance_uid(self) -> str:
         return str(self.columns[Level.INSTANCE]["sop_instance_uid"])
+
+    @property
+    def series_instance_uid(self) -> str:
+        return str(self.columns[Level.SERIES]["series_instance_uid"])
+
+    @property
+    def study_instance_uid(self) -> str:
+        return str(self.columns[Level.STUDY]["study_instance_uid"])
 
 
 def parse_instance(file: IO[bytes], *, max_bytes: int) -> ParsedInstance:
@@ -221,17 +241,23 @@ def encoding_of(transfer_syntax: str) -> Encoding:
 def _parse_dataset(data: Buffer, start: int, transfer_syntax: str) -> ParsedInstance:
     encoding = encoding_of(transfer_syntax)
     elements = top_level_elements(data, start, encoding)
-    pixel_element = next((e for e in elements if e.tag == PIXEL_DATA), None)
     bulk_elements = [e for e in elements if e.is_bulk and e.tag != PIXEL_DATA]
     dataset = read_header(data, elements, encoding)
     columns = {level: _columns(dataset, level) for level in Level}
-    _check_identity(columns)
+    try:
+        _check_identity(columns)
+        frames = _index_frames(data, elements, dataset, transfer_syntax)
+    except InvalidInstanceError as error:
+        # Who sent it is told which of the instances it is.
+        instance = columns[Level.INSTANCE]
+        error.of_instance(instance["sop_class_uid"], instance["sop_instance_uid"])
+        raise
     header = json_model.dataset_to_json(dataset, (f"{e.tag:08X}" for e in bulk_elements))
     return ParsedInstance(
         transfer_syntax_uid=transfer_syntax,
         columns=columns,
         header=header,
-        frames=_index_frames(data, pixel_element, dataset, transfer_syntax),
+        frames=frames,
         bulk={f"{e.tag:08X}": BulkValue(e.vr, e.value, e.length) for e in bulk_elements},
     )
 
@@ -270,8 +296,10 @@ def _check_identity(columns: dict[Level, dict[str, Any]]) -> None:
 
 
 def _index_frames(
-    data: Buffer, element: Element | None, dataset: Dataset, transfer_syntax: str
+    data: Buffer, elements: list[Element], dataset: Dataset, transfer_syntax: str
 ) -> FrameIndex | None:
+    by_tag = {e.tag: e for e in elements}
+    element = by_tag.get(PIXEL_DATA)
     if element is None:
         return None
     pixels = PixelDescription(
@@ -288,7 +316,8 @@ def _index_frames(
         return index_native(element, pixels)
     if transfer_syntax in NATIVE_TRANSFER_SYNTAXES:
         raise InvalidInstanceError("the transfer syntax allows no encapsulated pixel data")
-    return index_encapsulated(data, element, pixels.number_of_frames)
+    extended = by_tag.get(EXTENDED_OFFSET_TABLE)
+    return index_encapsulated(data, element, pixels.number_of_frames, extended)
 
 
 def _number_of_frames(dataset: Dataset) -> int:
