@@ -10,6 +10,7 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import JPEGBaseline8Bit, VLWholeSlideMicroscopyImageStorage
 
+from bench.one_origin import Visit, colours
 from studies.tests.builders import to_file
 
 TILE = 256
@@ -17,6 +18,7 @@ BASE = 2048
 LEVELS = (2048, 1024, 512)
 BASE_SPACING_MM = 0.001
 STUDY = "2.25.3140"
+MOST_COLOURS_OF_NOTHING = 64  # an empty ground or a drawn scale has fewer than tissue
 
 
 def write_slide(directory: Path) -> list[Path]:
@@ -128,3 +130,10 @@ def jpeg(tile: Image.Image) -> bytes:
     buffer = io.BytesIO()
     tile.save(buffer, "JPEG", quality=85, subsampling="4:2:2")
     return buffer.getvalue()
+
+
+def must_show_tissue(visitor: Visit) -> None:
+    visitor.page.wait_for_load_state("networkidle")
+    visitor.page.wait_for_timeout(1000)  # the last tiles are decoded and drawn
+    seen = colours(visitor.screenshot("slide"))
+    assert seen > MOST_COLOURS_OF_NOTHING, f"only {seen} colours"
