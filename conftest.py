@@ -17,7 +17,7 @@ NEEDS = {
     "browser": ({"chromium"}, "chromium"),
     "peer": (
         {"dcmdump", "Orthanc", "pgbouncer", "strace"},
-        "dcmtk orthanc pgbouncer strace",
+        "dcmtk orthanc orthanc-dicomweb pgbouncer strace",
     ),
 }
 

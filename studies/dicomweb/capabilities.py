@@ -20,12 +20,14 @@ from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import (
     DICOM,
     DICOM_JSON,
+    DICOM_XML,
     JSON,
     OCTET_STREAM,
     RENDERED_MEDIA_TYPES,
     ZIP,
     accepted,
 )
+from studies.dicomweb.store import store_instances
 from studies.errors import NotAvailableError
 
 WADL = "application/vnd.sun.wadl+xml"
@@ -49,11 +51,11 @@ def _multipart(media_type: str) -> str:
 
 
 def _search(title: str, *levels: Level) -> Transaction:
-    keys = (a.keyword for a in ATTRIBUTES if a.matches and not a.sequence and a.level in levels)
+    keys = (a.keyword_path for a in ATTRIBUTES if a.matches and a.level in levels)
     return Transaction(
         f"{title} (PS3.18 10.6)",
-        (DICOM_JSON,),
-        ("accept", "includefield", "limit", "offset", *keys),
+        (DICOM_JSON, _multipart(DICOM_XML)),
+        ("accept", "includefield", "limit", "offset", *search.OPTIONS, *keys),
     )
 
 
@@ -64,7 +66,7 @@ _OF_IMAGES = ("accept", "annotation", "quality", "viewport", "window", "iccprofi
 _THUMBNAIL = Transaction(
     "Retrieve Thumbnail (PS3.18 10.4)", RENDERED_MEDIA_TYPES, ("accept", "viewport")
 )
-_METADATA = Transaction("Retrieve Metadata (PS3.18 10.4)", (DICOM_JSON,))
+_METADATA = Transaction("Retrieve Metadata (PS3.18 10.4)", (DICOM_JSON, _multipart(DICOM_XML)))
 TRANSACTIONS = {
     search.search_for_studies: _search("Search for Studies", *_OF_STUDY),
     search.search_for_series: _search("Search for Series", *_OF_STUDY, Level.SERIES),
@@ -74,6 +76,11 @@ TRANSACTIONS = {
     ),
     views.retrieve_instance: Transaction(
         "Retrieve Instance (PS3.18 10.4)", (_multipart(DICOM), DICOM, _OCTETS_IN_PARTS, ZIP)
+    ),
+    store_instances: Transaction(
+        "Store Instances (PS3.18 10.5)",
+        (DICOM_JSON, DICOM_XML),
+        consumes=(*(_multipart(root) for root in (DICOM, DICOM_JSON, DICOM_XML)), DICOM),
     ),
     delete_instances: Transaction("Delete, with a reason in Deletion-Reason", (), ()),
     metadata.retrieve_study_metadata: _METADATA,
@@ -141,13 +148,13 @@ def describe(route: str, *, base_url: str) -> ET.Element:
     resources = ET.SubElement(application, "resources", base=base_url)
     target = _template(route)
     for pattern in patterns():
-        path = _template(str(pattern.pattern))
+        path = template(pattern)
         if not target or f"{path}/".startswith(f"{target}/"):
             resource = resources
             for name in filter(None, (target, *path.removeprefix(target).split("/"))):
                 resource = _below(resource, name)
-            for method, view in pattern.callback.views.items():
-                resource.append(_method(method, TRANSACTIONS[view]))
+            for method, transaction in transactions(pattern).items():
+                resource.append(_method(method, transaction))
     return application
 
 
@@ -155,6 +162,17 @@ def patterns() -> list[URLPattern]:
     """The addresses of the service, but not the one that describes them."""
     found = get_resolver("studies.dicomweb.urls").url_patterns
     return [p for p in found if isinstance(p, URLPattern) and str(p.pattern)]
+
+
+def transactions(pattern: URLPattern) -> dict[str, Transaction]:
+    """What each method does at an address."""
+    answering: Any = pattern.callback
+    return {method: TRANSACTIONS[view] for method, view in answering.views.items()}
+
+
+def template(pattern: URLPattern) -> str:
+    """Its address as a URI template, such as `studies/{study}` (PS3.18 10.1)."""
+    return _template(str(pattern.pattern))
 
 
 def _template(route: str) -> str:

@@ -11,20 +11,24 @@ from studies.errors import (
     BusyError,
     GoneError,
     InvalidQueryError,
+    MalformedBodyError,
     NotAvailableError,
     NotFoundError,
     NotPermittedError,
     StorageError,
+    UnsupportedMediaTypeError,
 )
 
 P = ParamSpec("P")
 
-_STATUS = {
+STATUS = {
     InvalidQueryError: 400,
+    MalformedBodyError: 400,
     NotPermittedError: 403,
     NotFoundError: 404,
     NotAvailableError: 406,
     GoneError: 410,
+    UnsupportedMediaTypeError: 415,
     BusyError: 503,
     StorageError: 503,
 }
@@ -40,6 +44,6 @@ def answers_errors(
         try:
             return view(request, *args, **kwargs)
         except ArchiveError as error:
-            return JsonResponse({"error": str(error)}, status=_STATUS.get(type(error), 500))
+            return JsonResponse({"error": str(error)}, status=STATUS.get(type(error), 500))
 
     return answer  # type: ignore[return-value]

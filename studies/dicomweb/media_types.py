@@ -11,6 +11,7 @@ from studies.errors import InvalidQueryError, NotAvailableError
 
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
+DICOM_XML = "application/dicom+xml"
 OCTET_STREAM = "application/octet-stream"
 JSON = "application/json"
 ZIP = "application/zip"
@@ -171,6 +172,23 @@ def require_json(request: HttpRequest) -> None:
     """Raises NotAvailableError unless the client takes the DICOM JSON model."""
     if not any(r.accepts(DICOM_JSON) or r.type == "application/json" for r in accepted(request)):
         raise NotAvailableError(f"This resource is available as {DICOM_JSON} only.")
+
+
+def prefers_xml(request: HttpRequest) -> bool:
+    """Which of the two forms of metadata the client likes better (PS3.18 8.7.3.2).
+
+    Raises:
+        NotAvailableError: If it takes neither.
+    """
+    for wish in accepted(request):
+        if wish.accepts(DICOM_JSON) or wish.type == "application/json":
+            return False
+        multipart = wish.type in ("multipart/related", "multipart/*")
+        if multipart and wish.part in (DICOM_XML, "application/*", "*/*"):
+            return True
+    raise NotAvailableError(
+        f'This resource is available as {DICOM_JSON} and multipart/related; type="{DICOM_XML}".'
+    )
 
 
 def offer_instances(wishes: list[MediaRange], stored: Iterable[str], *, alone: bool) -> Offer:
