@@ -59,7 +59,7 @@ class Options:
 
     Attributes:
         fuzzy: Every word of a person's name, in any order, begins a word of the name or is
-            similar to a part of it.
+            similar to one.
         empty_values: `""` matches what has no value.
         multiple_values: Of several values each has to be there, not one of them.
     """
@@ -226,29 +226,22 @@ def _match_name(path: str, value: str, _: Attribute | None = None) -> Q:
 
 
 def _name_regex(group: str) -> str:
-    special = {"*": "[^=]*", "?": "[^=]"}
-    pieces = re.split(r"([*?])", re.sub(r"\*+", "*", group))
-    return "".join(special.get(piece) or re.escape(_fold_piece(piece)) for piece in pieces)
-
-
-def _fold_piece(piece: str) -> str:
-    """As `fold`, but separators at its edges stay: they matter next to a wildcard."""
-    core = fold(piece)
-    before = " " if core and piece[:1] in "^ " else ""
-    after = " " if core and piece[-1:] in "^ " else ""
-    return f"{before}{core}{after}" if core else (" " if piece else "")
+    """Folded around its wildcards, for which stand two codes that are no characters."""
+    folded = fold(re.sub(r"\*+", "*", group).replace("*", "\ufdd0").replace("?", "\ufdd1"))
+    return re.escape(folded).replace("\ufdd0", "[^=]*").replace("\ufdd1", "[^=]")
 
 
 def _match_similar(path: str, value: str) -> Q:
     """Fuzzy matching (PS3.18 8.3.4.2): never fewer than without.
 
-    Similar is what pg_trgm calls so at its own threshold of word similarity.
+    Similar is a word of which pg_trgm says so at its own threshold of strict word similarity: half
+    of the trigrams of both are in common, as of Müller and Mueller.
     """
     result = Q()
     for word in fold(re.sub(r"[*?]", " ", value)).split():
         begins = Q(**{f"{path}_folded__regex": f"(^|[ =]){re.escape(word)}"})
         similar = Func(
-            Value(word), F(f"{path}_folded"), template="%(expressions)s", arg_joiner=" <%% ",
+            Value(word), F(f"{path}_folded"), template="%(expressions)s", arg_joiner=" <<%% ",
             output_field=BooleanField(),
         )  # fmt: skip
         result &= begins | Q(similar)

@@ -50,6 +50,11 @@ class Part:
     def content_type(self) -> str:
         return self.headers.get("content-type", "")
 
+    @property
+    def media_type(self) -> str:
+        """Without parameters, in lower case."""
+        return self.content_type.partition(";")[0].strip().lower()
+
     def read(self, size: int = _CHUNK_BYTES, /) -> bytes:
         """At most `size` bytes of the content, none at its end.
 

@@ -19,8 +19,8 @@ from studies.dicomweb.models import as_array, as_xml_parts
 from studies.errors import InvalidQueryError
 from studies.matching import Options
 
-_OPTIONS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
-_NOT_KEYS = {"accept", "includefield", "limit", "offset", *_OPTIONS}
+OPTIONS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+_NOT_KEYS = {"accept", "includefield", "limit", "offset", *OPTIONS}
 # Matches are counted up to here; a page that fills costs the database their counting as well.
 COUNT_LIMIT = 1000
 
@@ -33,14 +33,14 @@ def search_for_studies(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @answers_errors
-def search_for_series(request: HttpRequest, /, **parents: str) -> HttpResponse:
-    return _search(request, Level.SERIES, *parents.values())
+def search_for_series(request: HttpRequest, study: str = "") -> HttpResponse:
+    return _search(request, Level.SERIES, study)
 
 
 @require_safe
 @answers_errors
-def search_for_instances(request: HttpRequest, /, **parents: str) -> HttpResponse:
-    return _search(request, Level.INSTANCE, *parents.values())
+def search_for_instances(request: HttpRequest, study: str = "", series: str = "") -> HttpResponse:
+    return _search(request, Level.INSTANCE, study, series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class _Page:
     is_exact: bool
 
 
-def _search(request: HttpRequest, level: Level, *parents: str) -> HttpResponse:
+def _search(request: HttpRequest, level: Level, *path: str) -> HttpResponse:
+    parents = [uid for uid in path if uid]
     as_xml, base = prefers_xml(request), base_url(request)
     keys, options = _keys(request.GET), _options(request.GET)
     limit, offset = _number(request.GET, "limit", query.MAX_RESULTS), _number(request.GET, "offset")
@@ -78,10 +79,10 @@ def _keys(parameters: QueryDict) -> dict[str, str]:
 
 
 def _options(parameters: QueryDict) -> Options:
-    for name in _OPTIONS:
+    for name in OPTIONS:
         if parameters.get(name, "false") not in ("true", "false", ""):
             raise InvalidQueryError(f"{name} is neither true nor false")
-    return Options(*(parameters.get(name) == "true" for name in _OPTIONS))
+    return Options(*(parameters.get(name) == "true" for name in OPTIONS))
 
 
 def _number(parameters: QueryDict, name: str, default: int = 0) -> int:
