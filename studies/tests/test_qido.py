@@ -456,7 +456,7 @@ def test_a_limit_of_none_only_counts(client, store):
 
 
 def test_more_matches_than_are_counted_are_said_to_be_more(client, store, monkeypatch):
-    monkeypatch.setattr(search, "COUNT_LIMIT", 2)
+    monkeypatch.setattr(query, "MATCH_COUNT_LIMIT", 2)
     store_studies(store, 1, 2, 3, 4)
 
     response = client.get(STUDIES, {"limit": "1"})
