@@ -179,8 +179,9 @@ def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
 
 # --- QIDO-RS -------------------------------------------------------------------------------------
 
-# Rows of one answer, whatever its client asks for.
+# Rows of one answer, whatever its client asks for; each of its headers may have megabytes.
 MAX_RESULTS = 1000
+MAX_HEADERS = 50
 # Matches are counted up to here: ten times as many would cost more than most pages.
 MATCH_COUNT_LIMIT = 1000
 
@@ -287,4 +288,5 @@ def _with_count(
             f" THEN (SELECT count(*) FROM ({counted_sql}) counted) END FROM ({page_sql}) page",
             (limit, *counted_parameters, *page_parameters),
         )
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

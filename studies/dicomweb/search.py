@@ -46,7 +46,10 @@ def _search(request: HttpRequest, level: Level, *path: str) -> HttpResponse:
     keys, options = _keys(request.GET), _options(request.GET)
     limit, offset = _number(request.GET, "limit", query.MAX_RESULTS), _number(request.GET, "offset")
     rows = query.search(request.user, level, keys, parents=parents, options=options)
-    writer = writer_of(_selection(request.GET, level, keys, len(parents)), base)
+    selection = _selection(request.GET, level, keys, len(parents))
+    if selection.header is not None:
+        limit = min(limit, query.MAX_HEADERS)
+    writer = writer_of(selection, base)
     matches = query.read_matches(rows, writer.columns, offset=offset, limit=limit)
     texts = map(writer.write, matches.rows)
     response = _as_xml(texts) if as_xml else _as_json(texts)
