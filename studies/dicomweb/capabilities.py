@@ -51,11 +51,11 @@ def _multipart(media_type: str) -> str:
 
 
 def _search(title: str, *levels: Level) -> Transaction:
-    keys = (a.keyword for a in ATTRIBUTES if a.matches and not a.sequence and a.level in levels)
+    keys = (a.keyword_path for a in ATTRIBUTES if a.matches and a.level in levels)
     return Transaction(
         f"{title} (PS3.18 10.6)",
         (DICOM_JSON, _multipart(DICOM_XML)),
-        ("accept", "includefield", "limit", "offset", *keys),
+        ("accept", "includefield", "limit", "offset", *search.OPTIONS, *keys),
     )
 
 
