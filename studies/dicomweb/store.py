@@ -38,7 +38,8 @@ CANNOT_UNDERSTAND = 0xC000
 _TAKEN = (DICOM, DICOM_JSON, DICOM_XML)  # as the root of multipart/related
 # Each may cost an entry of the answer, which is held in memory.
 _MAX_PARTS = 50_000
-_MAX_WARNINGS = 20
+# Proxies take but few kilobytes of headers.
+_MAX_WARNINGS = 5
 
 
 @answers_errors
@@ -84,7 +85,7 @@ def _streams(request: HttpRequest) -> Iterable[Readable]:
         # A few bytes could inflate to any number.
         raise UnsupportedMediaTypeError("Send the request without Content-Encoding.")
     if request.content_type == DICOM:
-        return [_body(request)]
+        return [_Alone(_body(request))]
     parameters = request.content_params or {}
     root = parameters.get("type", DICOM).lower()
     if request.content_type != "multipart/related" or root not in _TAKEN:
@@ -100,6 +101,19 @@ def _body(request: HttpRequest) -> Readable:
     if request.META.get("wsgi.input_terminated") and not request.META.get("CONTENT_LENGTH"):
         return cast("Readable", request.META["wsgi.input"])
     return cast("Readable", request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """A body that is one instance."""
+
+    stream: Readable
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self.stream.read(size)
+        except Exception as error:  # whatever the server in front of us raises
+            raise MalformedBodyError("the body could not be read to its end") from error
 
 
 def _bounded(parts: Iterator[Part]) -> Iterator[Part]:

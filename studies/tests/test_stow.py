@@ -376,6 +376,20 @@ def test_the_address_says_which_methods_it_knows(technologist):
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
 
+def test_an_instance_that_comes_alone_and_breaks_off_is_a_bad_request(technologist, object_store):
+    class Broken:
+        def read(self, _size: int) -> bytes:
+            raise ConnectionResetError
+
+    response = technologist.generic(
+        "POST", STUDIES, content_type="application/dicom",
+        **{"wsgi.input": Broken(), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+    )  # fmt: skip
+
+    assert response.status_code == 400
+    assert not list((object_store / "incoming").iterdir())
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 2**14), st.binary(max_size=8), st.booleans()), max_size=6),
     st.sampled_from([FORM, 'multipart/related; type="application/dicom+json"; boundary=b', "x"])
