@@ -52,6 +52,9 @@ def renamed(path: Path, purpose: str) -> Dataset:
     dataset.SeriesInstanceUID = uid(entropy_srcs=[str(path), purpose, "series"])
     dataset.SOPInstanceUID = uid(entropy_srcs=[str(path), purpose, "instance"])
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    # Elements of the command of a message, which some files hold and pydicom writes to none.
+    for element in dataset.group_dataset(0x0000):
+        del dataset[element.tag]
     return dataset
 
 
@@ -210,7 +213,8 @@ def test_dicomweb_client_reads_frames_in_another_transfer_syntax(client, ct):
         *uids(ct), frame_numbers=[1], media_types=(("image/jls", "1.2.840.10008.1.2.4.80"),)
     )
 
-    assert frame[:4] == b"\xff\xd8\xff\xf7"  # a JPEG-LS codestream
+    assert frame.startswith(b"\xff\xd8")
+    assert b"\xff\xf7" in frame  # the start of a frame of JPEG-LS (ISO 14495-1 C.1.1)
 
 
 @pytest.mark.parametrize(
