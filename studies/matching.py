@@ -2,7 +2,8 @@
 
 Person names are compared whole group by whole group, without case, accents and the difference
 between separators (see `names.fold`); each group that a key gives has to be one of the name's.
-Numbers are compared as numbers. Dates and times are those that the modality's clock showed.
+Numbers are compared as numbers. Dates and times are those that the modality's clock showed: most
+objects do not say their time zone, so a query cannot name another (PS3.18 8.3.4.1.1).
 """
 
 import datetime
@@ -49,6 +50,8 @@ _MOMENTS = (
 )
 # Columns with an index of their capitals, in which a beginning or a part is found.
 _INDEXED_IN_CAPITALS = {"patient_id", "accession_number", "study_description"}
+# As many characters as columns have; lists of UIDs are longer.
+_MAX_LENGTH = 256
 # More is no honest pattern, and each costs the database time.
 _MAX_WILDCARDS = 20
 
@@ -116,6 +119,11 @@ def _attribute(name: str, path: str, level: Level) -> Attribute:
     if path == REQUEST_ATTRIBUTES_SEQUENCE:
         raise InvalidQueryError(f"{name} is a sequence; name an attribute in it, after a dot")
     attribute = BY_PATH.get(path)
+    if attribute is BY_KEYWORD["TimezoneOffsetFromUTC"]:
+        raise InvalidQueryError(
+            "TimezoneOffsetFromUTC cannot be given; dates and times are matched as they were"
+            " written, each in the time zone of its own study"
+        )
     if attribute is None or not attribute.matches:
         raise InvalidQueryError(f"{name[:64]} is not a key that this archive matches")
     if attribute.level not in PATHS[level]:
@@ -126,6 +134,8 @@ def _attribute(name: str, path: str, level: Level) -> Attribute:
 def _check(attribute: Attribute, value: str) -> None:
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidQueryError(f"{attribute.keyword} holds a character that no value has")
+    if attribute.vr != "UI" and len(value) > _MAX_LENGTH:
+        raise InvalidQueryError(f"{attribute.keyword} is longer than any value")
     if value.count("*") + value.count("?") > _MAX_WILDCARDS:
         raise InvalidQueryError(f"{attribute.keyword} has more than {_MAX_WILDCARDS} wildcards")
 

@@ -73,13 +73,13 @@ def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> b
     keep_numbers(dataset, encoding)
     for keyword, value in identity.items():
         dataset.add(to_element(keyword, value))
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID  # devices leave either out
     return write_head(head[:132], meta, dataset, encoding)
 
 
 def write_head(preamble: bytes, meta: Dataset, dataset: Dataset, encoding: Encoding) -> bytes:
     """A Part 10 file of these elements, to which pixel data may be added."""
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID  # devices leave either out
     output = DicomBytesIO()
     output.write(preamble)
     write_file_meta_info(output, meta)

@@ -456,7 +456,7 @@ def test_a_limit_of_none_only_counts(client, store):
 
 
 def test_more_matches_than_are_counted_are_said_to_be_more(client, store, monkeypatch):
-    monkeypatch.setattr(search, "COUNT_LIMIT", 2)
+    monkeypatch.setattr(query, "MATCH_COUNT_LIMIT", 2)
     store_studies(store, 1, 2, 3, 4)
 
     response = client.get(STUDIES, {"limit": "1"})
@@ -473,6 +473,14 @@ def test_a_page_holds_no_more_than_the_archive_allows(client, store, monkeypatch
 
     assert len(response.json()) == 2
     assert "There are 1 additional" in response["Warning"]
+
+
+def test_a_page_of_whole_headers_is_shorter(client, store, monkeypatch):
+    monkeypatch.setattr(query, "MAX_HEADERS", 1)
+    store_studies(store, 1, 2)
+
+    assert len(found(client, INSTANCES, includefield="all")) == 1
+    assert len(found(client, INSTANCES)) == 2
 
 
 @pytest.mark.parametrize("resource", [STUDIES, SERIES, INSTANCES, f"{STUDIES}/1.5.1/series"])
@@ -548,7 +556,7 @@ BAD = [
     "PatientID=a&PatientID=b", "PatientID=a&00100020=b", "limit=1&limit=2",
     "includefield=NoSuch", "includefield=all,StudyDate", "includefield=all&includefield=StudyDate",
     "fuzzymatching=yes", "emptyvaluematching=1", "PatientName=a%00b",
-    "PatientID=" + "*a" * 21, "ModalitiesInStudy=C*,M*&multiplevaluematching=true",
+    "PatientID=" + "*a" * 21, "PatientName=" + "a" * 257, "TimezoneOffsetFromUTC=%2B0100", "ModalitiesInStudy=C*,M*&multiplevaluematching=true",
 ]  # fmt: skip
 
 
@@ -563,6 +571,12 @@ def test_a_bad_parameter_is_answered_with_a_sentence(client, query_string):
 @pytest.mark.parametrize("value", ["x", "1.5", "1-2", "1_0", "²"])
 def test_a_number_that_is_none_is_refused(client, value):
     assert client.get(SERIES, {"SeriesNumber": value}).status_code == 400
+
+
+def test_a_list_of_uids_may_be_long(client, whole):
+    uids = ",".join(["1.2.3", *(f"9.{number}" for number in range(500))])
+
+    assert len(found(client, STUDIES, StudyInstanceUID=uids)) == 1
 
 
 def test_a_number_beyond_all_columns_matches_nothing(client, whole):

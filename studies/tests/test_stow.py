@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from accounts.tokens import create_token
 from studies.dicom.multipart import write_parts
@@ -329,7 +331,7 @@ def test_a_body_that_breaks_off_keeps_what_came_before_and_says_so(send, object_
         (b"--b--", FORM, "no parts"),
         (body(make_file())[:-9], FORM, "ends before"),
         (body(make_file()), "multipart/related", "boundary"),
-        (body(make_file()), f"multipart/related; boundary={'b' * 71}", "boundary"),
+        (body(make_file()), f"multipart/related; boundary={'b' * 201}", "boundary"),
     ],
 )
 def test_a_body_that_is_no_multipart_is_a_bad_request(send, content, content_type, complaint):
@@ -372,6 +374,40 @@ def test_the_address_says_which_methods_it_knows(technologist):
     response = technologist.put(STUDIES)
 
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2**14), st.binary(max_size=8), st.booleans()), max_size=6),
+    st.sampled_from([FORM, 'multipart/related; type="application/dicom+json"; boundary=b', "x"])
+    | st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60),
+    st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=30),
+)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80
+)
+def test_a_mutilated_request_is_refused_or_stored_and_what_is_acknowledged_is_kept(
+    send, object_store, changes, content_type, accept
+):
+    content = bytearray(
+        body(*(numbered(number, SeriesInstanceUID="1.2.3.8") for number in range(3)))
+    )
+    for position, change, inserted in changes:
+        start = position % len(content)
+        content[start : start if inserted else start + len(change)] = change
+
+    response = send(bytes(content), content_type=content_type, accept=accept or "*/*")
+
+    acknowledged = set(stored(response.json())) if response.status_code in (200, 202) else set()
+    kept = {
+        row.sop_instance_uid: row.stored_object
+        for row in Instance.objects.select_related("stored_object")
+    }
+    assert response.status_code in (200, 202, 400, 406, 409, 413, 415)
+    assert acknowledged <= set(kept)
+    assert all(
+        (object_store / kept[uid].object_key).read_bytes() in content for uid in acknowledged
+    )
+    assert not list((object_store / "incoming").glob("*"))
 
 
 # --- Who may store -----------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from pydicom.sequence import Sequence
 from studies.dicom import codecs, sandbox
 from studies.dicom.parse import IMPLICIT_VR_LITTLE_ENDIAN, NATIVE_TRANSFER_SYNTAXES
 from studies.dicom.pixels import can_transcode, transcode_frames, transcoded_head
-from studies.errors import NotAvailableError
+from studies.errors import ArchiveError, NotAvailableError
 from studies.tests.builders import (
     EXPLICIT,
     RLE,
@@ -291,6 +291,33 @@ def test_everything_else_is_said_as_before(source):
     result = transcoded_head(head, source=source, target=EXPLICIT)
 
     assert result == taken_apart(little)[0]
+
+
+def test_file_meta_that_a_device_left_out_is_completed():
+    content = make_file()
+    at = content.index(b"\x02\x00\x03\x00UI")
+    element = content[at : at + 8 + content[at + 6]]
+
+    head = head_of(content.replace(element, b""), JPEG_2000)
+
+    assert head.file_meta.MediaStorageSOPInstanceUID == "1.2.3.4"
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), target=st.sampled_from([EXPLICIT, JPEG_2000]))
+@pytest.mark.parametrize("name", ["MR_small_implicit.dcm", "MR_small_bigendian.dcm"])
+def test_a_broken_head_is_refused_or_rewritten(name, data, target):
+    head, _, source = taken_apart(sample(name))
+    broken = bytearray(head)
+    for position in data.draw(st.lists(st.integers(132, len(head) - 1), max_size=5)):
+        broken[position] = data.draw(st.sampled_from([0, 1, 65, 92, 255]))
+
+    try:
+        result = transcoded_head(bytes(broken), source=source, target=target)
+    except ArchiveError:
+        return
+
+    assert result[128:132] == b"DICM"
 
 
 def test_a_vr_that_only_a_missing_value_would_decide_is_one_that_fits():
