@@ -14,3 +14,13 @@ def visible_to(viewer: Viewer, queryset: "models.QuerySet[M, Any]") -> "models.Q
     if viewer.is_active and viewer.has_perm("studies.view_study"):
         return queryset
     return queryset.none()
+
+
+def may_store(viewer: Viewer) -> bool:
+    """Whether this person or machine may put instances into the archive."""
+    return viewer.is_active and viewer.has_perm("studies.add_instance")
+
+
+def may_delete(viewer: Viewer) -> bool:
+    """Whether this person may delete what they may see."""
+    return viewer.is_active and viewer.has_perm("studies.delete_study")

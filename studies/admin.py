@@ -13,6 +13,8 @@ from django.utils.functional import cached_property
 from studies import query
 from studies.filters import MODALITIES
 from studies.models import (
+    DeletedInstance,
+    Deletion,
     Instance,
     InstanceConflict,
     Patient,
@@ -200,6 +202,27 @@ class InstanceConflictAdmin(ReadOnlyAdmin):
     list_display = ["received_at", "reason", "sop_instance_uid", "source", "source_detail"]
     list_filter = ["reason", "source"]
     search_fields = ["sop_instance_uid__exact", "study_instance_uid__exact", "sha256__exact"]
+    ordering = ["-id"]
+
+
+@admin.register(Deletion)
+class DeletionAdmin(ReadOnlyAdmin):
+    list_display = [
+        "deleted_at", "deleted_by", "reason", "study_instance_uid", "series_instance_uid",
+        "sop_instance_uid",
+    ]  # fmt: skip
+    list_filter = ["deleted_at"]
+    list_select_related = ["deleted_by"]
+    search_fields = ["study_instance_uid__exact"]
+    ordering = ["-id"]
+
+
+@admin.register(DeletedInstance)
+class DeletedInstanceAdmin(ReadOnlyAdmin):
+    list_display = ["sop_instance_uid", "series_instance_uid", "study_instance_uid", "deletion"]
+    list_select_related = ["deletion"]
+    search_fields = ["sop_instance_uid__exact", "study_instance_uid__exact"]
+    raw_id_fields = ["deletion", "stored_object"]
     ordering = ["-id"]
 
 

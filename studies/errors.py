@@ -17,6 +17,14 @@ class NotFoundError(ArchiveError):
     """Nothing of that name exists, or not for this person."""
 
 
+class NotPermittedError(ArchiveError):
+    """This person may not do that, though they may know of what it would be done to."""
+
+
+class GoneError(ArchiveError):
+    """It was here, and has been deleted."""
+
+
 class NotAvailableError(ArchiveError):
     """It exists, but not in the form that was asked for."""
 

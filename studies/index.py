@@ -16,7 +16,15 @@ from studies.dicom import json_model
 from studies.dicom.attributes import Level
 from studies.dicom.names import PersonName
 from studies.dicom.parse import ParsedInstance
-from studies.models import Instance, InstanceConflict, Patient, Series, StoredObject, Study
+from studies.models import (
+    DeletedInstance,
+    Instance,
+    InstanceConflict,
+    Patient,
+    Series,
+    StoredObject,
+    Study,
+)
 
 
 class ConflictError(Exception):
@@ -55,7 +63,8 @@ def index_instance(parsed: ParsedInstance, stored_object: StoredObject) -> Insta
         stored_object: Not saved; saved here if the instance is new.
 
     Raises:
-        ConflictError: If the study or the series is known under another parent.
+        ConflictError: If the study or the series is known under another parent, or the instance
+            was deleted.
         KnownInstanceError: If there is an instance of this UID.
     """
     study = _lock_study(parsed)
@@ -63,6 +72,9 @@ def index_instance(parsed: ParsedInstance, stored_object: StoredObject) -> Insta
     columns = parsed.columns[Level.INSTANCE]
     if Instance.objects.filter(sop_instance_uid=columns["sop_instance_uid"]).exists():
         raise KnownInstanceError
+    # Nobody's repeated sending brings back what somebody deleted.
+    if DeletedInstance.objects.filter(sop_instance_uid=columns["sop_instance_uid"]).exists():
+        raise ConflictError(InstanceConflict.Reason.DELETED)
     stored_object.save(force_insert=True)
     Instance.objects.bulk_create(
         [Instance(series=series, stored_object=stored_object, **columns)], ignore_conflicts=True
@@ -161,6 +173,20 @@ def name_fields(column: str, name: PersonName) -> dict[str, str]:
     }
 
 
+def remove_instances(study: Study, instances: Iterable[Instance]) -> None:
+    """Take these instances of one study, whose row the caller has locked, out of the index.
+
+    A series or a study of which nothing is left goes with them; the patient stays, since somebody
+    may be sending another study of theirs.
+    """
+    Instance.objects.filter(pk__in=[row.pk for row in instances]).delete()
+    study.series.filter(~Exists(Instance.objects.filter(series=OuterRef("pk")))).delete()
+    if study.series.exists():
+        recount([study.pk])
+    else:
+        study.delete()
+
+
 def remove_empty() -> None:
     """Remove series without instances, studies without series, patients without studies."""
     Series.objects.filter(~Exists(Instance.objects.filter(series=OuterRef("pk")))).delete()
@@ -177,7 +203,7 @@ def recount(studies: Iterable[int]) -> None:
             )
             series.number_of_series_related_instances = totals["number"]
             series.size_bytes = totals["size"]
-            series.save(update_fields=["number_of_series_related_instances", "size_bytes"])
+            series.save()
         rows = list(study.series.all())
         study.number_of_study_related_series = len(rows)
         study.number_of_study_related_instances = sum(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from django.conf import settings
 from django.db.models import Model, QuerySet
@@ -35,28 +35,34 @@ from studies.dicom.parse import (
     inflate,
     read_meta,
 )
-from studies.errors import NotAvailableError, NotFoundError
-from studies.models import Instance, Series, StoredObject, Study
+from studies.errors import GoneError, NotAvailableError, NotFoundError
+from studies.models import DeletedInstance, Instance, Series, StoredObject, Study
 
 PIXEL_DATA = "7FE00010"
 
-M = TypeVar("M", bound=Model)
 RangedReader = Callable[[int, int], bytes]
 
 # --- Finding -------------------------------------------------------------------------------------
 
 
 def find_study(viewer: Viewer, study_uid: str) -> Study:
-    """Raises NotFoundError if there is none that this person may know of."""
-    return _one(visible_to(viewer, Study.objects.filter(study_instance_uid=study_uid)))
+    """Raises NotFoundError if there is none that this person may know of, GoneError if deleted."""
+    found = Study.objects.filter(study_instance_uid=study_uid)
+    study: Study | None = visible_to(viewer, found).first()
+    if study is None:
+        raise absence(viewer, study_uid)
+    return study
 
 
 def find_series(viewer: Viewer, study_uid: str, series_uid: str) -> Series:
-    """Raises NotFoundError as `find_study`."""
-    series = Series.objects.select_related("study").filter(
+    """Raises as `find_study`."""
+    found = Series.objects.select_related("study").filter(
         study__study_instance_uid=study_uid, series_instance_uid=series_uid
     )
-    return _one(visible_to(viewer, series))
+    series: Series | None = visible_to(viewer, found).first()
+    if series is None:
+        raise absence(viewer, study_uid, series_uid)
+    return series
 
 
 def find_instances(
@@ -75,17 +81,29 @@ def find_instances(
 
 
 def find_instance(viewer: Viewer, study_uid: str, series_uid: str, sop_uid: str) -> Instance:
-    """Raises NotFoundError as `find_study`."""
-    return _one(
-        find_instances(viewer, study_uid, series_uid, sop_uid).defer("stored_object__header_json")
+    """Raises as `find_study`."""
+    found = find_instances(viewer, study_uid, series_uid, sop_uid)
+    instance = found.defer("stored_object__header_json").first()
+    if instance is None:
+        raise absence(viewer, study_uid, series_uid, sop_uid)
+    return instance
+
+
+def absence(
+    viewer: Viewer, study_uid: str, series_uid: str | None = None, sop_uid: str | None = None
+) -> NotFoundError | GoneError:
+    """Why nothing of that name is found: it never was, is not for this person, or was deleted."""
+    names = {
+        "study_instance_uid": study_uid,
+        "series_instance_uid": series_uid,
+        "sop_instance_uid": sop_uid,
+    }
+    tombstones = DeletedInstance.objects.filter(
+        **{name: uid for name, uid in names.items() if uid is not None}
     )
-
-
-def _one(queryset: "QuerySet[M, Any]") -> M:
-    found: M | None = queryset.first()
-    if found is None:
-        raise NotFoundError("There is no such study, series or instance, or not for you.")
-    return found
+    if visible_to(viewer, tombstones).exists():
+        return GoneError("It has been deleted from this archive.")
+    return NotFoundError("There is no such study, series or instance, or not for you.")
 
 
 # --- Identity ------------------------------------------------------------------------------------
@@ -93,20 +111,28 @@ def _one(queryset: "QuerySet[M, Any]") -> M:
 
 def identity_of(instance: Instance) -> Identity:
     """What the index says of who and what an instance is."""
-    series, study = instance.series, instance.series.study
-    rows = {
-        Level.PATIENT: study, Level.STUDY: study, Level.SERIES: series, Level.INSTANCE: instance,
-    }  # fmt: skip
-    identity: dict[str, Any] = {}
-    for attribute in identity_attributes():
-        row = rows[attribute.level]
-        if attribute.vr == "PN":
-            identity[attribute.keyword] = person_name_columns(row, attribute.column)
-        else:
-            identity[attribute.keyword] = getattr(row, attribute.column)
-    if not series.frame_of_reference_uid:
+    identity = identity_above_instances(instance.series) | _identity(instance, Level.INSTANCE)
+    if not instance.series.frame_of_reference_uid:
         del identity["FrameOfReferenceUID"]
     return identity
+
+
+def identity_above_instances(series: Series) -> dict[str, Any]:
+    """The same of patient, study and series; it is a part of every instance's identity."""
+    rows = {Level.PATIENT: series.study, Level.STUDY: series.study, Level.SERIES: series}
+    return {
+        key: value for level, row in rows.items() for key, value in _identity(row, level).items()
+    }
+
+
+def _identity(row: Model, level: Level) -> dict[str, Any]:
+    return {
+        attribute.keyword: person_name_columns(row, attribute.column)
+        if attribute.vr == "PN"
+        else getattr(row, attribute.column)
+        for attribute in identity_attributes()
+        if attribute.level is level
+    }
 
 
 # --- Metadata ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from studies import storage
 from studies.dicom.names import PersonName
 from studies.index import name_fields, recount, remove_empty
 from studies.ingest import Provenance, store_object
-from studies.models import Instance, Patient, Series, Source, StoredObject, Study
+from studies.models import DeletedInstance, Instance, Patient, Series, Source, StoredObject, Study
 from studies.synthetic.phantoms import CATALOGUE, PhantomSeries
 from studies.synthetic.procedures import SeriesPlan
 from studies.synthetic.records import BATCH_SIZE, PatientRecord, StudyRecord, batch
@@ -364,6 +364,7 @@ def remove_seeded() -> int:
         removed = seeded._raw_delete(using=connection.alias)
         remove_empty()
         recount(mixed)
+        DeletedInstance.objects.filter(stored_object__in=phantoms).delete()
         keys = list(phantoms.values_list("object_key", "thumbnail_key"))
         phantoms.delete()
     for key in (key for pair in keys for key in pair if key):

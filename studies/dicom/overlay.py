@@ -72,7 +72,7 @@ def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> b
     _to_utf_8(dataset, encoding)
     _keep_numbers(dataset, encoding)
     for keyword, value in identity.items():
-        dataset.add(_element(keyword, value))
+        dataset.add(to_element(keyword, value))
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID  # devices leave either out
     output = DicomBytesIO()
@@ -84,7 +84,7 @@ def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> b
     return bytes(output.getvalue())
 
 
-def _element(keyword: str, value: Any) -> DataElement:
+def to_element(keyword: str, value: Any) -> DataElement:
     """An attribute of the index, whatever VR the object had written it in."""
     attribute, text = BY_KEYWORD[keyword], to_dicom_text(value)
     if attribute.vr not in CUSTOMIZABLE_CHARSET_VR:

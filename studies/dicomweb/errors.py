@@ -9,9 +9,11 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from studies.errors import (
     ArchiveError,
     BusyError,
+    GoneError,
     InvalidQueryError,
     NotAvailableError,
     NotFoundError,
+    NotPermittedError,
     StorageError,
 )
 
@@ -19,8 +21,10 @@ P = ParamSpec("P")
 
 _STATUS = {
     InvalidQueryError: 400,
+    NotPermittedError: 403,
     NotFoundError: 404,
     NotAvailableError: 406,
+    GoneError: 410,
     BusyError: 503,
     StorageError: 503,
 }

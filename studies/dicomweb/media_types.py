@@ -10,6 +10,8 @@ from studies.errors import NotAvailableError
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
 OCTET_STREAM = "application/octet-stream"
+JSON = "application/json"
+ZIP = "application/zip"
 
 # Media type of a compressed frame by its transfer syntax (PS3.18 Table 8.7.3-5).
 FRAME_MEDIA_TYPES = {

@@ -3,7 +3,10 @@
 from django.urls import path
 
 import studies.uids  # noqa: F401 - registers <uid:…>
-from studies.dicomweb import search, views
+from studies.dicomweb import metadata, search, views
+from studies.dicomweb.capabilities import retrieve_capabilities
+from studies.dicomweb.delete import delete_instances
+from studies.dicomweb.resources import Resource
 
 app_name = "dicomweb"
 
@@ -11,20 +14,32 @@ _STUDY = "studies/<uid:study>"
 _SERIES = f"{_STUDY}/series/<uid:series>"
 _INSTANCE = f"{_SERIES}/instances/<uid:instance>"
 
+_instances = Resource(GET=views.retrieve_instances, DELETE=delete_instances)
+_study_metadata = Resource(GET=metadata.retrieve_study_metadata)
+_series_metadata = Resource(GET=metadata.retrieve_series_metadata)
+_instance_metadata = Resource(GET=metadata.retrieve_instance_metadata)
+
 urlpatterns = [
-    path("studies", search.search_for_studies, name="studies"),
-    path("series", search.search_for_series),
-    path("instances", search.search_for_instances),
-    path(f"{_STUDY}/series", search.search_for_series, name="series"),
-    path(f"{_STUDY}/instances", search.search_for_instances),
-    path(f"{_SERIES}/instances", search.search_for_instances, name="instances"),
-    path(_STUDY, views.retrieve_instances, name="retrieve-study"),
-    path(_SERIES, views.retrieve_instances, name="retrieve-series"),
-    path(_INSTANCE, views.retrieve_instances, name="retrieve-instance"),
-    path(f"{_STUDY}/metadata", views.retrieve_metadata, name="study-metadata"),
-    path(f"{_SERIES}/metadata", views.retrieve_metadata, name="series-metadata"),
-    path(f"{_INSTANCE}/metadata", views.retrieve_metadata, name="instance-metadata"),
-    path(f"{_INSTANCE}/frames/<str:frames>", views.retrieve_frames, name="frames"),
-    path(f"{_INSTANCE}/bulkdata/<str:tag>", views.retrieve_bulk_data, name="bulk-data"),
-    path(f"{_SERIES}/thumbnail", views.retrieve_series_thumbnail, name="series-thumbnail"),
+    path("", Resource(GET=retrieve_capabilities), name="capabilities"),
+    path("studies", Resource(GET=search.search_for_studies), name="studies"),
+    path("series", Resource(GET=search.search_for_series)),
+    path("instances", Resource(GET=search.search_for_instances)),
+    path(f"{_STUDY}/series", Resource(GET=search.search_for_series), name="series"),
+    path(f"{_STUDY}/instances", Resource(GET=search.search_for_instances)),
+    path(f"{_SERIES}/instances", Resource(GET=search.search_for_instances), name="instances"),
+    path(_STUDY, _instances, name="retrieve-study"),
+    path(_SERIES, _instances, name="retrieve-series"),
+    path(_INSTANCE, _instances, name="retrieve-instance"),
+    path(f"{_STUDY}/metadata", _study_metadata, name="study-metadata"),
+    path(f"{_SERIES}/metadata", _series_metadata, name="series-metadata"),
+    path(f"{_INSTANCE}/metadata", _instance_metadata, name="instance-metadata"),
+    path(f"{_INSTANCE}/frames/<str:frames>", Resource(GET=views.retrieve_frames), name="frames"),
+    path(
+        f"{_INSTANCE}/bulkdata/<str:tag>", Resource(GET=views.retrieve_bulk_data), name="bulk-data"
+    ),
+    path(
+        f"{_SERIES}/thumbnail",
+        Resource(GET=views.retrieve_series_thumbnail),
+        name="series-thumbnail",
+    ),
 ]

@@ -6,22 +6,20 @@ from collections.abc import Iterable, Iterator
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
-from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from studies import retrieve
 from studies.dicom.multipart import new_boundary, write_parts
 from studies.dicom.parse import EXPLICIT_VR_LITTLE_ENDIAN
+from studies.dicomweb import archive
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import (
-    DICOM_JSON,
     OCTET_STREAM,
     Offer,
     offer_frames,
     offer_instances,
-    require_json,
 )
-from studies.errors import InvalidQueryError, NotFoundError
+from studies.errors import InvalidQueryError
 from studies.models import Instance
 
 # Pixels of an instance never change, identity may: a browser keeps only the former unasked.
@@ -30,33 +28,19 @@ _REVALIDATE = "private, no-cache"
 
 
 @require_safe
-@gzip_page
-@answers_errors
-def retrieve_metadata(
-    request: HttpRequest, study: str, series: str | None = None, instance: str | None = None
-) -> HttpResponseBase:
-    require_json(request)
-    found = list(retrieve.find_instances(request.user, study, series, instance))
-    if not found:
-        raise NotFoundError("There is no such study, series or instance, or not for you.")
-    base = request.build_absolute_uri("/dicom-web")
-    body = ",".join(retrieve.retrieve_metadata(found, base_url=base))
-    response = HttpResponse(f"[{body}]", content_type=DICOM_JSON)
-    return _conditional(request, response, hashlib.sha256(response.content).hexdigest()[:32])
-
-
-@require_safe
 @answers_errors
 def retrieve_instances(
     request: HttpRequest, study: str, series: str | None = None, instance: str | None = None
 ) -> HttpResponseBase:
+    if archive.is_wanted(request):
+        return archive.retrieve_archive(request, study, series, instance)
     found = list(
         retrieve.find_instances(request.user, study, series, instance).defer(
             "stored_object__header_json"
         )
     )
     if not found:
-        raise NotFoundError("There is no such study, series or instance, or not for you.")
+        raise retrieve.absence(request.user, study, series, instance)
     syntaxes = {row.stored_object.transfer_syntax_uid for row in found}
     offer = offer_instances(request, syntaxes, alone=instance is not None)
     parts = ((_dicom_type(row), retrieve.retrieve_instance(row)) for row in found)

@@ -1,6 +1,8 @@
 """The information model (PS3.3 A.1.2) as rows, and the objects that the rows point at."""
 
+from studies.models.deletion import DeletedInstance, Deletion
 from studies.models.instance import Instance
+from studies.models.metadata import SeriesMetadata
 from studies.models.objects import (
     InstanceConflict,
     QuarantinedInput,
@@ -13,12 +15,15 @@ from studies.models.series import Series
 from studies.models.study import Study
 
 __all__ = [
+    "DeletedInstance",
+    "Deletion",
     "Instance",
     "InstanceConflict",
     "Patient",
     "QuarantinedInput",
     "ReceivedObject",
     "Series",
+    "SeriesMetadata",
     "Source",
     "StoredObject",
     "Study",

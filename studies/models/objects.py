@@ -9,6 +9,7 @@ class Source(models.TextChoices):
 
     IMPORT = "import", "Import command"
     SEED = "seed", "Demonstration data"
+    STOW = "stow", "DICOMweb"
 
 
 class ReceivedObject(models.Model):
@@ -73,6 +74,7 @@ class InstanceConflict(ReceivedObject):
         STUDY = "study", "The instance is already in another series or study"
         SERIES = "series", "The series is already in another study"
         PATIENT = "patient", "The study is already of another patient"
+        DELETED = "deleted", "The instance was deleted from this archive"
 
     reason = models.CharField(max_length=16, choices=Reason.choices)
     sop_instance_uid = models.CharField("SOP Instance UID", max_length=64)

@@ -2,12 +2,15 @@
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from studies.admin import BoundedPaginator
 from studies.errors import InvalidInstanceError
 from studies.models import (
+    DeletedInstance,
+    Deletion,
     Instance,
     InstanceConflict,
     Patient,
@@ -20,7 +23,10 @@ from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Patient, Study, Series, Instance, StoredObject, InstanceConflict, QuarantinedInput]
+MODELS = [
+    Patient, Study, Series, Instance, StoredObject, InstanceConflict, QuarantinedInput, Deletion,
+    DeletedInstance,
+]  # fmt: skip
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.model_name)
 
 
@@ -30,6 +36,14 @@ def one_of_each(store):
     store(make_file(PixelData=bytes(32)))
     with pytest.raises(InvalidInstanceError):
         store(b"no DICOM" * 50)
+    deletion = Deletion.objects.create(
+        study_instance_uid="9.9", reason="A phantom", parents={},
+        deleted_by=get_user_model().objects.create_user("deleter"),
+    )  # fmt: skip
+    DeletedInstance.objects.create(
+        deletion=deletion, stored_object=StoredObject.objects.get(), study_instance_uid="9.9",
+        series_instance_uid="9.9.1", sop_instance_uid="9.9.1.1", row={},
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ def test_metadata_hold_the_header_and_refer_to_the_pixels(client, store):
 def test_metadata_exist_at_each_level(client, store, resource):
     store(make_file())
 
-    assert len(client.get(f"{resource}/metadata").json()) == 1
+    assert len(json.loads(body(client.get(f"{resource}/metadata")))) == 1
 
 
 def test_metadata_are_compressed_for_who_takes_it(client, store):

@@ -1,0 +1,126 @@
+"""The metadata of a series, made once and kept, so that asking for it touches no instance.
+
+What is kept is named by an ETag of all that can change it: the series' own row (every ingest and
+every deletion moves its `updated_at`), the identity of patient, study and series, and the address
+that stands in it. Whatever changes one of them makes the kept one useless, without knowing of it.
+"""
+
+import datetime
+import gzip
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator
+
+from django.db import IntegrityError
+from django.db.models import Exists, OuterRef, QuerySet
+
+from studies import retrieve
+from studies.access import Viewer, visible_to
+from studies.errors import NotFoundError
+from studies.models import Instance, Series, SeriesMetadata
+
+# Of what is made here; another number makes all of it anew.
+_FORM = 1
+# Instances read at once: a header may have megabytes.
+_CHUNK = 50
+# A portal is called by few names; each has its own metadata.
+_MAX_ADDRESSES = 4
+
+
+def series_of_study(viewer: Viewer, study_uid: str) -> list[Series]:
+    """The series of a study in the order of their numbers.
+
+    Raises:
+        NotFoundError, GoneError: As `retrieve.find_study`.
+    """
+    found = Series.objects.select_related("study").filter(study__study_instance_uid=study_uid)
+    series = list(visible_to(viewer, found).order_by("series_number", "id"))
+    if not series:
+        raise retrieve.absence(viewer, study_uid)
+    return series
+
+
+def etag_of(series: Series, base_url: str) -> str:
+    """Names the metadata of a series, whether made yet or not; the study comes with the series."""
+    parts = [
+        _FORM, base_url, series.pk, series.number_of_series_related_instances,
+        series.updated_at.isoformat(), retrieve.identity_above_instances(series),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]
+
+
+def retrieve_series_metadata(series: Series, *, base_url: str) -> bytes:
+    """A JSON array of the headers of all instances (PS3.18 10.4.1.1.2), compressed by gzip.
+
+    Raises:
+        NotFoundError: If the series is deleted at this moment.
+    """
+    etag = etag_of(series, base_url)
+    kept = SeriesMetadata.objects.filter(series=series, base_url=base_url, etag=etag)
+    content = kept.values_list("content", flat=True).first()
+    return bytes(content) if content is not None else _prepare(series, base_url, etag)
+
+
+def retrieve_headers(series: Iterable[Series], *, base_url: str) -> Iterator[str]:
+    """The same as one JSON text per instance, read anew; what other forms are made of."""
+    for one in series:
+        yield from _headers(one, base_url)
+
+
+def _prepare(series: Series, base_url: str, etag: str) -> bytes:
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as file:
+        for number, header in enumerate(_headers(series, base_url)):
+            file.write(b"," if number else b"[")
+            file.write(header.encode())
+        file.write(b"]")
+    _keep(SeriesMetadata(series=series, base_url=base_url, etag=etag, content=buffer.getvalue()))
+    return buffer.getvalue()
+
+
+def _headers(series: Series, base_url: str) -> Iterator[str]:
+    # By number first, since one statement for all would hold all headers in memory.
+    order = list(series.instances.order_by("instance_number", "id").values_list("pk", flat=True))
+    for start in range(0, len(order), _CHUNK):
+        keys = order[start : start + _CHUNK]
+        rows = Instance.objects.select_related("stored_object").in_bulk(keys)
+        instances = [rows[key] for key in keys if key in rows]
+        for instance in instances:
+            instance.series = series
+        yield from retrieve.retrieve_metadata(instances, base_url=base_url)
+
+
+def _keep(metadata: SeriesMetadata) -> None:
+    others = SeriesMetadata.objects.filter(series=metadata.series).exclude(
+        base_url=metadata.base_url
+    )
+    if others.count() >= _MAX_ADDRESSES:
+        others.order_by("prepared_at")[0].delete()
+    try:
+        SeriesMetadata.objects.bulk_create(
+            [metadata],
+            update_conflicts=True,
+            unique_fields=["series", "base_url"],
+            update_fields=["etag", "content", "prepared_at"],
+        )
+    except IntegrityError as error:  # its series went while it was made
+        raise NotFoundError("The series is being deleted.") from error
+
+
+def unprepared(
+    base_url: str, *, received_since: datetime.datetime, settled_before: datetime.datetime
+) -> QuerySet[Series]:
+    """Series of lately received studies that have settled and of which nothing valid is kept.
+
+    Args:
+        base_url: Address of the DICOMweb service in what would be kept.
+        received_since: Of the studies; older ones are prepared when somebody asks.
+        settled_before: When such a series changed last at the latest.
+    """
+    kept = SeriesMetadata.objects.filter(
+        series=OuterRef("pk"), base_url=base_url, prepared_at__gte=OuterRef("updated_at")
+    )
+    return Series.objects.select_related("study").filter(
+        ~Exists(kept), study__received_at__gte=received_since, updated_at__lt=settled_before
+    )

@@ -1,0 +1,217 @@
+"""The metadata of a series, made once and kept (studies/metadata.py)."""
+
+import datetime
+import gzip
+import json
+
+import pytest
+from django.core.management import call_command
+from django.db.models import F
+
+from studies import metadata, retrieve, storage
+from studies.models import Instance, Series, SeriesMetadata, StoredObject, Study
+from studies.tests.builders import make_file
+
+pytestmark = pytest.mark.django_db
+
+STUDY = "/dicom-web/studies/1.2.3"
+SERIES = f"{STUDY}/series/1.2.3.9"
+# Session, user, permissions.
+WHO = 3
+
+
+def content(response) -> list:
+    raw = b"".join(response) if response.streaming else response.content
+    return json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+
+
+@pytest.fixture
+def three(store):
+    for number in range(3):
+        store(make_file(SOPInstanceUID=f"1.2.3.9.{number}", InstanceNumber=str(number)))
+
+
+def test_a_series_is_prepared_by_the_first_who_asks_and_read_in_one_query_by_the_next(
+    client, three, django_assert_num_queries
+):
+    first = client.get(f"{SERIES}/metadata")
+
+    with django_assert_num_queries(WHO + 2):  # the series, what is kept of it
+        second = client.get(f"{SERIES}/metadata")
+
+    assert content(first) == content(second)
+    assert [h["00200013"]["Value"] for h in content(second)] == [[0], [1], [2]]
+    assert SeriesMetadata.objects.count() == 1
+
+
+def test_prepared_metadata_touch_no_instance(client, three):
+    expected = content(client.get(f"{SERIES}/metadata"))
+    StoredObject.objects.update(header_json="{}")
+
+    assert content(client.get(f"{SERIES}/metadata")) == expected
+
+
+def test_who_has_it_is_told_so_without_reading_what_is_kept(
+    client, three, django_assert_num_queries
+):
+    etag = client.get(f"{SERIES}/metadata")["ETag"]
+
+    with django_assert_num_queries(WHO + 1):
+        response = client.get(f"{SERIES}/metadata", headers={"If-None-Match": etag})
+
+    assert (response.status_code, response["ETag"]) == (304, etag)
+
+
+def test_what_is_kept_is_compressed_once_for_all(client, three):
+    response = client.get(f"{SERIES}/metadata", headers={"Accept-Encoding": "br, gzip"})
+
+    assert response["Content-Encoding"] == "gzip"
+    assert response.content == bytes(SeriesMetadata.objects.get().content)
+
+
+def test_who_takes_no_gzip_gets_plain_json(client, three):
+    response = client.get(f"{SERIES}/metadata")
+
+    assert "Content-Encoding" not in response
+    assert len(response.json()) == 3
+
+
+def test_another_instance_renews_it(client, store, three):
+    before = client.get(f"{SERIES}/metadata")
+
+    store(make_file(SOPInstanceUID="1.2.3.9.7"))
+    after = client.get(f"{SERIES}/metadata")
+
+    assert (len(content(before)), len(content(after))) == (3, 4)
+    assert before["ETag"] != after["ETag"]
+    assert SeriesMetadata.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "change"),
+    [
+        (Study, {"patient_name": "Other^Name"}),
+        (Study, {"patient_name_ideographic": "山田^太郎"}),
+        (Study, {"patient_id": "MRN-2"}),
+        (Study, {"accession_number": "ACC-2"}),
+        (Series, {"series_description": "Coronal"}),
+    ],
+)
+def test_another_identity_renews_it(client, three, model, change):
+    Instance.objects.update(is_overlaid=True)
+    before = client.get(f"{SERIES}/metadata")
+
+    model.objects.update(**change)
+    after = client.get(f"{SERIES}/metadata")
+
+    assert before["ETag"] != after["ETag"]
+    assert next(iter(change.values())) in json.dumps(content(after), ensure_ascii=False)
+
+
+def test_another_series_of_the_study_leaves_it_alone(client, store, three):
+    before = client.get(f"{SERIES}/metadata")["ETag"]
+
+    store(make_file(SeriesInstanceUID="1.2.3.10", SOPInstanceUID="1.2.3.10.1"))
+
+    assert client.get(f"{SERIES}/metadata")["ETag"] == before
+
+
+def test_each_name_of_the_portal_has_its_own_addresses_in_it(client, three, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    for number in range(8):
+        response = client.get(f"{SERIES}/metadata", headers={"Host": f"pacs{number}.example"})
+
+        (url,) = content(response)[0]["00081190"]["Value"]
+        assert url.startswith(f"http://pacs{number}.example/dicom-web/studies/1.2.3/")
+    assert SeriesMetadata.objects.count() <= 4 + 1
+
+
+def test_the_metadata_of_a_study_are_those_of_its_series_in_order(client, store, three):
+    store(make_file(SeriesInstanceUID="1.2.3.10", SOPInstanceUID="1.2.3.10.1", SeriesNumber="0"))
+
+    headers = content(client.get(f"{STUDY}/metadata"))
+
+    assert headers == [
+        *content(client.get(f"{STUDY}/series/1.2.3.10/metadata")),
+        *content(client.get(f"{SERIES}/metadata")),
+    ]
+
+
+def test_a_study_that_the_client_has_is_not_sent_again(client, store, three):
+    etag = client.get(f"{STUDY}/metadata")["ETag"]
+
+    again = client.get(f"{STUDY}/metadata", headers={"If-None-Match": etag})
+    store(make_file(SeriesInstanceUID="1.2.3.10", SOPInstanceUID="1.2.3.10.1"))
+    changed = client.get(f"{STUDY}/metadata", headers={"If-None-Match": etag})
+
+    assert (again.status_code, changed.status_code) == (304, 200)
+
+
+def test_headers_are_read_in_bounded_numbers(store, monkeypatch, django_assert_num_queries):
+    for number in range(7):
+        store(make_file(SOPInstanceUID=f"1.2.3.9.{number}", InstanceNumber=str(number)))
+    monkeypatch.setattr(metadata, "_CHUNK", 3)
+    series = Series.objects.select_related("study").get()
+
+    with django_assert_num_queries(1 + 3):  # the order, then three chunks
+        headers = list(metadata.retrieve_headers([series], base_url="http://pacs/dicom-web"))
+
+    assert [json.loads(h)["00200013"]["Value"][0] for h in headers] == list(range(7))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_series_that_goes_while_it_is_prepared_is_not_found(client, three, monkeypatch):
+    prepare = retrieve.retrieve_metadata
+
+    def deleted_meanwhile(instances, *, base_url):
+        yield from prepare(instances, base_url=base_url)
+        Instance.objects.all().delete()
+        Series.objects.all().delete()
+
+    monkeypatch.setattr(retrieve, "retrieve_metadata", deleted_meanwhile)
+
+    assert client.get(f"{SERIES}/metadata").status_code == 404
+
+
+# --- Beforehand ----------------------------------------------------------------------------------
+
+BASE = "http://testserver/dicom-web"
+
+
+def test_settled_series_are_prepared_beforehand(client, three, capsys):
+    call_command("prepare_metadata", BASE, "--settled", "0")
+    call_command("prepare_metadata", f"{BASE}/", "--settled", "0")
+
+    assert capsys.readouterr().out.split("\n")[:2] == ["1 series prepared", "0 series prepared"]
+    assert SeriesMetadata.objects.get().etag in client.get(f"{SERIES}/metadata")["ETag"]
+
+
+def test_series_that_may_still_grow_are_not(three, capsys):
+    call_command("prepare_metadata", BASE)
+
+    assert capsys.readouterr().out == "0 series prepared\n"
+
+
+def test_series_that_have_changed_since_are_prepared_again(store, three, capsys):
+    call_command("prepare_metadata", BASE, "--settled", "0")
+    store(make_file(SOPInstanceUID="1.2.3.9.7"))
+    call_command("prepare_metadata", BASE, "--settled", "0")
+
+    assert capsys.readouterr().out == "1 series prepared\n1 series prepared\n"
+
+
+def test_old_studies_are_left_until_somebody_asks(three, capsys):
+    Study.objects.update(received_at=F("received_at") - datetime.timedelta(days=3))
+
+    call_command("prepare_metadata", BASE, "--settled", "0")
+
+    assert capsys.readouterr().out == "0 series prepared\n"
+
+
+def test_nothing_of_the_store_is_read(client, three, monkeypatch):
+    def refuse(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(storage, "read", refuse)
+
+    assert len(content(client.get(f"{SERIES}/metadata"))) == 3
