@@ -1,16 +1,43 @@
 """What can go wrong in the archive, without any protocol's words for it."""
 
+from typing import Self
+
 
 class ArchiveError(Exception):
     """Base of everything the archive refuses; the message is safe to show and to log."""
 
 
 class InvalidInstanceError(ArchiveError):
-    """The input is not an instance that this archive can hold."""
+    """The input is not an instance that this archive can hold.
+
+    Attributes:
+        sop_class_uid: Of the instance, empty where it could not be read.
+        sop_instance_uid: Likewise.
+    """
+
+    sop_class_uid = ""
+    sop_instance_uid = ""
+
+    def of_instance(self, sop_class_uid: str, sop_instance_uid: str) -> Self:
+        """The same, telling which instance it is."""
+        self.sop_class_uid, self.sop_instance_uid = sop_class_uid, sop_instance_uid
+        return self
 
 
 class InstanceTooLargeError(InvalidInstanceError):
     """The input, or what it inflates to, is larger than the limit."""
+
+
+class OtherStudyError(InvalidInstanceError):
+    """The instance is of another study than the one it was sent to."""
+
+
+class MalformedBodyError(ArchiveError):
+    """What was sent does not have the form that it claims to have."""
+
+
+class UnsupportedMediaTypeError(ArchiveError):
+    """What was sent is in a form that the archive does not take."""
 
 
 class NotFoundError(ArchiveError):

@@ -8,15 +8,15 @@ names, which is harmless.
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import IO, BinaryIO
+from typing import IO
 
 from django.conf import settings
 from django.db import transaction
 
 from studies import index, signals, storage
-from studies.dicom.attributes import Level
+from studies.dicom.multipart import Readable
 from studies.dicom.parse import ParsedInstance, parse_instance
-from studies.errors import InstanceTooLargeError, InvalidInstanceError
+from studies.errors import InstanceTooLargeError, InvalidInstanceError, OtherStudyError
 from studies.models import (
     Instance,
     InstanceConflict,
@@ -43,10 +43,13 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class StoreResult:
-    """What became of one object; `detail` says why it is a conflict."""
+    """What became of one object, as it names itself; `detail` says why it is a conflict."""
 
     outcome: Outcome
+    sop_class_uid: str
     sop_instance_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
     detail: str = ""
 
 
@@ -68,25 +71,30 @@ class _Received:
         }
 
 
-def store_instance(stream: BinaryIO, *, provenance: Provenance) -> StoreResult:
+def store_instance(
+    stream: Readable, *, provenance: Provenance, study_instance_uid: str = ""
+) -> StoreResult:
     """Take in one Part 10 file; on return it is durable, or kept apart as a conflict.
 
     Args:
         stream: Read once, from where it stands; the caller closes it.
         provenance: Kept with the object.
+        study_instance_uid: If given, no instance of another study is taken.
 
     Raises:
         InvalidInstanceError: If it is no instance we can hold, or if the stream itself raises it;
             it is in quarantine then.
+        OtherStudyError: If it is of another study; nothing was kept.
         StorageError: If the object store failed; nothing was kept, the sender may try again.
     """
     with storage.spooled() as file:
         received = _receive(stream, file, provenance)
         parsed = _parse_or_quarantine(received)
+        _require_study(parsed, study_instance_uid)
         return _store(parsed, received)
 
 
-def store_object(stream: BinaryIO, *, provenance: Provenance) -> StoredObject:
+def store_object(stream: Readable, *, provenance: Provenance) -> StoredObject:
     """Keep an object without an instance of its own, for instances that share it.
 
     The same bytes again give the same object. Raises as `store_instance` does.
@@ -101,7 +109,7 @@ def store_object(stream: BinaryIO, *, provenance: Provenance) -> StoredObject:
         return stored_object
 
 
-def _receive(stream: BinaryIO, file: IO[bytes], provenance: Provenance) -> _Received:
+def _receive(stream: Readable, file: IO[bytes], provenance: Provenance) -> _Received:
     """Gather the input. What cannot be gathered whole is described in quarantine, not kept."""
     digest, size = hashlib.sha256(), 0
     try:
@@ -134,6 +142,12 @@ def _parse_or_quarantine(received: _Received) -> ParsedInstance:
     except InvalidInstanceError as error:
         _quarantine(received, str(error))
         raise
+
+
+def _require_study(parsed: ParsedInstance, study_instance_uid: str) -> None:
+    if study_instance_uid and parsed.study_instance_uid != study_instance_uid:
+        error = OtherStudyError("the instance is of another study than the one it was sent to")
+        raise error.of_instance(parsed.sop_class_uid, parsed.sop_instance_uid)
 
 
 def _quarantine(received: _Received, reason: str) -> None:
@@ -176,15 +190,26 @@ def _store(parsed: ParsedInstance, received: _Received) -> StoreResult:
             return _keep_conflict(parsed, stored_object, reason)
         # Somebody else stored the same between our look and our lock.
         storage.delete(stored_object.object_key)
-        return StoreResult(Outcome.ALREADY_STORED, parsed.sop_instance_uid)
-    return StoreResult(Outcome.STORED, parsed.sop_instance_uid)
+        return _result(Outcome.ALREADY_STORED, parsed)
+    return _result(Outcome.STORED, parsed)
+
+
+def _result(outcome: Outcome, parsed: ParsedInstance, detail: str = "") -> StoreResult:
+    return StoreResult(
+        outcome,
+        sop_class_uid=parsed.sop_class_uid,
+        sop_instance_uid=parsed.sop_instance_uid,
+        series_instance_uid=parsed.series_instance_uid,
+        study_instance_uid=parsed.study_instance_uid,
+        detail=detail,
+    )
 
 
 def _compare_with_known(parsed: ParsedInstance, received: _Received) -> StoreResult | None:
     """Spare the object store what the archive already holds; None for a new UID or a conflict."""
     exists = Instance.objects.filter(sop_instance_uid=parsed.sop_instance_uid).exists()
     if exists and _difference(parsed, received) is None:
-        return StoreResult(Outcome.ALREADY_STORED, parsed.sop_instance_uid)
+        return _result(Outcome.ALREADY_STORED, parsed)
     return None
 
 
@@ -197,8 +222,8 @@ def _difference(parsed: ParsedInstance, received: _Received) -> InstanceConflict
         return None
     parents = (held.series.series_instance_uid, held.series.study.study_instance_uid)
     named = (
-        parsed.columns[Level.SERIES]["series_instance_uid"],
-        parsed.columns[Level.STUDY]["study_instance_uid"],
+        parsed.series_instance_uid,
+        parsed.study_instance_uid,
     )
     reasons = InstanceConflict.Reason
     return reasons.CONTENT if parents == named else reasons.STUDY
@@ -211,7 +236,7 @@ def _keep_conflict(
     conflict = InstanceConflict(
         reason=reason,
         sop_instance_uid=parsed.sop_instance_uid,
-        study_instance_uid=parsed.columns[Level.STUDY]["study_instance_uid"],
+        study_instance_uid=parsed.study_instance_uid,
         object_key=stored_object.object_key,
         sha256=stored_object.sha256,
         size_bytes=stored_object.size_bytes,
@@ -219,4 +244,4 @@ def _keep_conflict(
         source_detail=stored_object.source_detail,
     )
     _keep_once(InstanceConflict, conflict)
-    return StoreResult(Outcome.CONFLICT, parsed.sop_instance_uid, str(reason.label))
+    return _result(Outcome.CONFLICT, parsed, str(reason.label))

@@ -90,8 +90,20 @@ class ParsedInstance:
     bulk: dict[str, BulkValue] = field(default_factory=dict)
 
     @property
+    def sop_class_uid(self) -> str:
+        return str(self.columns[Level.INSTANCE]["sop_class_uid"])
+
+    @property
     def sop_instance_uid(self) -> str:
         return str(self.columns[Level.INSTANCE]["sop_instance_uid"])
+
+    @property
+    def series_instance_uid(self) -> str:
+        return str(self.columns[Level.SERIES]["series_instance_uid"])
+
+    @property
+    def study_instance_uid(self) -> str:
+        return str(self.columns[Level.STUDY]["study_instance_uid"])
 
 
 def parse_instance(file: IO[bytes], *, max_bytes: int) -> ParsedInstance:
@@ -225,13 +237,20 @@ def _parse_dataset(data: Buffer, start: int, transfer_syntax: str) -> ParsedInst
     bulk_elements = [e for e in elements if e.is_bulk and e.tag != PIXEL_DATA]
     dataset = read_header(data, elements, encoding)
     columns = {level: _columns(dataset, level) for level in Level}
-    _check_identity(columns)
+    try:
+        _check_identity(columns)
+        frames = _index_frames(data, pixel_element, dataset, transfer_syntax)
+    except InvalidInstanceError as error:
+        # Who sent it is told which of the instances it is.
+        instance = columns[Level.INSTANCE]
+        error.of_instance(instance["sop_class_uid"], instance["sop_instance_uid"])
+        raise
     header = json_model.dataset_to_json(dataset, (f"{e.tag:08X}" for e in bulk_elements))
     return ParsedInstance(
         transfer_syntax_uid=transfer_syntax,
         columns=columns,
         header=header,
-        frames=_index_frames(data, pixel_element, dataset, transfer_syntax),
+        frames=frames,
         bulk={f"{e.tag:08X}": BulkValue(e.vr, e.value, e.length) for e in bulk_elements},
     )
 

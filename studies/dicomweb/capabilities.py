@@ -18,6 +18,7 @@ from studies.dicomweb import metadata, search, views
 from studies.dicomweb.delete import delete_instances
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM, DICOM_JSON, JSON, OCTET_STREAM, ZIP, accepted
+from studies.dicomweb.store import store_instances
 from studies.errors import NotAvailableError
 
 WADL = "application/vnd.sun.wadl+xml"
@@ -57,6 +58,9 @@ TRANSACTIONS = {
     search.search_for_instances: _search("Search for Instances", *Level),
     views.retrieve_instances: Transaction(
         "Retrieve Instances (PS3.18 10.4)", (_multipart(DICOM), ZIP)
+    ),
+    store_instances: Transaction(
+        "Store Instances (PS3.18 10.5)", (DICOM_JSON,), consumes=(_multipart(DICOM), DICOM)
     ),
     delete_instances: Transaction("Delete, with a reason in Deletion-Reason", (), ()),
     metadata.retrieve_study_metadata: _METADATA,

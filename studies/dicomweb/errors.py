@@ -11,20 +11,24 @@ from studies.errors import (
     BusyError,
     GoneError,
     InvalidQueryError,
+    MalformedBodyError,
     NotAvailableError,
     NotFoundError,
     NotPermittedError,
     StorageError,
+    UnsupportedMediaTypeError,
 )
 
 P = ParamSpec("P")
 
 _STATUS = {
     InvalidQueryError: 400,
+    MalformedBodyError: 400,
     NotPermittedError: 403,
     NotFoundError: 404,
     NotAvailableError: 406,
     GoneError: 410,
+    UnsupportedMediaTypeError: 415,
     BusyError: 503,
     StorageError: 503,
 }

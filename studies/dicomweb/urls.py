@@ -7,6 +7,7 @@ from studies.dicomweb import metadata, search, views
 from studies.dicomweb.capabilities import retrieve_capabilities
 from studies.dicomweb.delete import delete_instances
 from studies.dicomweb.resources import Resource
+from studies.dicomweb.store import store_instances
 
 app_name = "dicomweb"
 
@@ -15,19 +16,20 @@ _SERIES = f"{_STUDY}/series/<uid:series>"
 _INSTANCE = f"{_SERIES}/instances/<uid:instance>"
 
 _instances = Resource(GET=views.retrieve_instances, DELETE=delete_instances)
+_study = Resource(GET=views.retrieve_instances, POST=store_instances, DELETE=delete_instances)
 _study_metadata = Resource(GET=metadata.retrieve_study_metadata)
 _series_metadata = Resource(GET=metadata.retrieve_series_metadata)
 _instance_metadata = Resource(GET=metadata.retrieve_instance_metadata)
 
 urlpatterns = [
     path("", Resource(GET=retrieve_capabilities), name="capabilities"),
-    path("studies", Resource(GET=search.search_for_studies), name="studies"),
+    path("studies", Resource(GET=search.search_for_studies, POST=store_instances), name="studies"),
     path("series", Resource(GET=search.search_for_series)),
     path("instances", Resource(GET=search.search_for_instances)),
     path(f"{_STUDY}/series", Resource(GET=search.search_for_series), name="series"),
     path(f"{_STUDY}/instances", Resource(GET=search.search_for_instances)),
     path(f"{_SERIES}/instances", Resource(GET=search.search_for_instances), name="instances"),
-    path(_STUDY, _instances, name="retrieve-study"),
+    path(_STUDY, _study, name="retrieve-study"),
     path(_SERIES, _instances, name="retrieve-series"),
     path(_INSTANCE, _instances, name="retrieve-instance"),
     path(f"{_STUDY}/metadata", _study_metadata, name="study-metadata"),

@@ -1,0 +1,209 @@
+"""STOW-RS, Store Transaction (PS3.18 10.5)."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse
+
+from studies import access, ingest
+from studies.dicom.attributes import is_uid
+from studies.dicom.json_model import dumps
+from studies.dicom.multipart import Part, Readable, read_parts
+from studies.dicomweb.errors import answers_errors
+from studies.dicomweb.media_types import DICOM, DICOM_JSON, require_json
+from studies.errors import (
+    ArchiveError,
+    InstanceTooLargeError,
+    InvalidInstanceError,
+    MalformedBodyError,
+    NotPermittedError,
+    OtherStudyError,
+    StorageError,
+    UnsupportedMediaTypeError,
+)
+from studies.ingest import Outcome, Provenance, StoreResult
+from studies.models import Source
+
+# Failure Reason (0008,1197), PS3.18 I.2.2.
+PROCESSING_FAILURE = 0x0110
+OUT_OF_RESOURCES = 0xA700
+TOO_LARGE = 0xA701  # of the same group, which a repetition will not mend
+OTHER_STUDY = 0xA901  # of the group "does not match", which the standard leaves to us
+CANNOT_UNDERSTAND = 0xC000
+
+_TAKEN = f'multipart/related; type="{DICOM}", {DICOM}'
+# Each may cost an entry of the answer, which is held in memory.
+_MAX_PARTS = 50_000
+_MAX_WARNINGS = 20
+
+
+@answers_errors
+def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
+    if not access.may_store(request.user):
+        raise NotPermittedError("Your role does not allow you to store.")
+    require_json(request)
+    inputs = _inputs(request)
+    report = _Report(base_url=request.build_absolute_uri("/dicom-web"))
+    try:
+        for input_ in inputs:
+            _store(input_, _provenance(request), study, report)
+    except MalformedBodyError as error:
+        # What was stored before stays stored, and the sender must learn of it.
+        report.is_malformed = True
+        report.fail(CANNOT_UNDERSTAND, error)
+    return _answer(report)
+
+
+def _provenance(request: HttpRequest) -> Provenance:
+    user, address = request.user.get_username(), request.META.get("REMOTE_ADDR", "")
+    return Provenance(Source.STOW, f"{user} from {address}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """One instance to store; `refusal` says why it is not even read."""
+
+    content: Readable
+    refusal: str = ""
+
+
+def _inputs(request: HttpRequest) -> Iterable[_Input]:
+    """The instances of the request, judged by its headers before any of its body is read."""
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        # A few bytes could inflate to any number.
+        raise UnsupportedMediaTypeError("Send the request without Content-Encoding.")
+    parameters = request.content_params or {}
+    if request.content_type == DICOM:
+        return [_Input(_body(request))]
+    if (
+        request.content_type == "multipart/related"
+        and parameters.get("type", DICOM).lower() == DICOM
+    ):
+        return _parts_as_inputs(read_parts(_body(request), parameters.get("boundary", "")))
+    raise UnsupportedMediaTypeError(f"Send one of: {_TAKEN}.")
+
+
+def _body(request: HttpRequest) -> Readable:
+    """The body as a stream. Django's own stops at Content-Length, which a chunked body lacks."""
+    if request.META.get("wsgi.input_terminated") and not request.META.get("CONTENT_LENGTH"):
+        return cast("Readable", request.META["wsgi.input"])
+    return cast("Readable", request)
+
+
+def _parts_as_inputs(parts: Iterator[Part]) -> Iterator[_Input]:
+    number = 0
+    for number, part in enumerate(parts, start=1):
+        if number > _MAX_PARTS:
+            raise MalformedBodyError(f"the body has more than {_MAX_PARTS} parts")
+        media_type = part.content_type.partition(";")[0].strip().lower()
+        is_dicom = media_type in ("", DICOM)
+        yield _Input(part, "" if is_dicom else f"a part is not of the type {DICOM}")
+    if number == 0:
+        raise MalformedBodyError("the body has no parts")
+
+
+@dataclass
+class _Report:
+    """What became of each instance, as the Store Instances Response Module tells it (I.2)."""
+
+    base_url: str
+    referenced: list[StoreResult] = field(default_factory=list)
+    failed: list[tuple[int, str, str]] = field(default_factory=list)
+    other_failures: list[int] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    is_malformed: bool = False
+
+    def fail(
+        self, reason: int, error: ArchiveError | str, uids: tuple[str, str] = ("", "")
+    ) -> None:
+        """Count a failure; one whose instance is not known by its UIDs is of the others."""
+        if all(map(is_uid, uids)):
+            self.failed.append((reason, *uids))
+        else:
+            self.other_failures.append(reason)
+        if str(error) not in self.sentences and len(self.sentences) < _MAX_WARNINGS:
+            self.sentences.append(str(error))
+
+    @property
+    def reasons(self) -> set[int]:
+        return {reason for reason, _, _ in self.failed} | set(self.other_failures)
+
+    @property
+    def status(self) -> int:
+        """PS3.18 10.5.3.1."""
+        if self.referenced:
+            return 202 if self.reasons else 200
+        if self.is_malformed:
+            return 400
+        alike = {OUT_OF_RESOURCES: 503, TOO_LARGE: 413}
+        return alike.get(next(iter(self.reasons)), 409) if len(self.reasons) == 1 else 409
+
+
+def _store(input_: _Input, provenance: Provenance, study: str, report: _Report) -> None:
+    if input_.refusal:
+        report.fail(CANNOT_UNDERSTAND, input_.refusal)
+        return
+    try:
+        result = ingest.store_instance(
+            input_.content, provenance=provenance, study_instance_uid=study
+        )
+    except InvalidInstanceError as error:
+        report.fail(_reason(error), error, (error.sop_class_uid, error.sop_instance_uid))
+    except StorageError as error:
+        report.fail(OUT_OF_RESOURCES, error)
+    else:
+        if result.outcome is Outcome.CONFLICT:
+            uids = (result.sop_class_uid, result.sop_instance_uid)
+            report.fail(PROCESSING_FAILURE, result.detail, uids)
+        else:
+            report.referenced.append(result)
+
+
+def _reason(error: InvalidInstanceError) -> int:
+    if isinstance(error, OtherStudyError):
+        return OTHER_STUDY
+    return TOO_LARGE if isinstance(error, InstanceTooLargeError) else CANNOT_UNDERSTAND
+
+
+def _answer(report: _Report) -> HttpResponse:
+    response = HttpResponse(
+        dumps(_response_module(report)), content_type=DICOM_JSON, status=report.status
+    )
+    if report.sentences:
+        # Text has no place in the module itself, and a header takes but plain characters.
+        said = (s.encode("ascii", "replace").decode().replace('"', "'") for s in report.sentences)
+        response.headers["Warning"] = ", ".join(f'299 {report.base_url}: "{s}"' for s in said)
+    return response
+
+
+def _response_module(report: _Report) -> dict[str, Any]:
+    studies = {result.study_instance_uid for result in report.referenced}
+    url = f"{report.base_url}/studies/{studies.pop()}" if len(studies) == 1 else ""
+    sequences = {
+        "00081198": [
+            _reference(*uids) | {"00081197": _value("US", reason)}
+            for reason, *uids in report.failed
+        ],
+        "00081199": [_referenced(result, report.base_url) for result in report.referenced],
+        "0008119A": [{"00081197": _value("US", reason)} for reason in report.other_failures],
+    }
+    items = {tag: {"vr": "SQ", "Value": items} for tag, items in sequences.items() if items}
+    return {"00081190": _value("UR", url)} | items
+
+
+def _referenced(result: StoreResult, base_url: str) -> dict[str, Any]:
+    url = (
+        f"{base_url}/studies/{result.study_instance_uid}/series/{result.series_instance_uid}"
+        f"/instances/{result.sop_instance_uid}"
+    )
+    reference = _reference(result.sop_class_uid, result.sop_instance_uid)
+    return reference | {"00081190": _value("UR", url)}
+
+
+def _reference(sop_class_uid: str, sop_instance_uid: str) -> dict[str, Any]:
+    return {"00081150": _value("UI", sop_class_uid), "00081155": _value("UI", sop_instance_uid)}
+
+
+def _value(vr: str, value: str | int) -> dict[str, Any]:
+    return {"vr": vr, "Value": [value]} if value != "" else {"vr": vr}
