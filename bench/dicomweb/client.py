@@ -45,8 +45,8 @@ class Connection:
         self._get(path, accept, kept)
         return b"".join(kept)
 
-    def get_json(self, path: str) -> Any:
-        content = self.get(path, "application/dicom+json, application/json;q=0.9, */*;q=0.1")
+    def get_json(self, path: str, accept: str = "application/json") -> Any:
+        content = self.get(path, accept)
         return json.loads(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
 
     def post(self, path: str, content_type: str, length: int, body: Iterable[bytes]) -> bytes:

@@ -51,7 +51,7 @@ _COMPARED = ("00080020", "00080030", "00080050", "00100010", "00100020", "001000
 
 def _answer(server: Portal | Orthanc, question: str) -> list[Any]:
     connection = Connection(f"{server.url}/dicom-web", server.headers)
-    found = connection.get_json(f"/studies?{question}")
+    found = connection.get_json(f"/studies?{question}", operations.JSON)
     rows = [[study.get(tag, {}).get("Value") for tag in _COMPARED] for study in found]
     return sorted(rows, key=lambda row: row[-1])
 

@@ -133,7 +133,7 @@ def keys(conninfo: str) -> list[Key]:
     """
     with psycopg.connect(conninfo) as connection:
         first, last = connection.execute("SELECT min(id), max(id) FROM studies_study").fetchone()
-        ids = [random.Random(1).randint(first, last) for _ in range(4 * SAMPLES)]
+        ids = random.Random(1).sample(range(first, last + 1), min(4 * SAMPLES, last - first))
         return [Key(*row) for row in connection.execute(statement, [ids]).fetchall()][:SAMPLES]
 
 

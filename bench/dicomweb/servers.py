@@ -1,16 +1,13 @@
 """The servers under comparison: the portal, Orthanc with its plugins, and nginx as the limit."""
 
-import http.cookiejar
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -80,7 +77,7 @@ class Server:
 
 
 class Portal(Server):
-    """As `make run` starts it: gunicorn with two workers, one user who signs in by the form."""
+    """As `make run` starts it: gunicorn with two workers, asked with an API token."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -117,9 +114,9 @@ class Portal(Server):
         self.manage("seed", "--if-empty", "--noinput", "--studies", str(studies))
 
     def start(self) -> None:
-        table = self.manage("create_demo_users", "--reset-passwords")
-        # Two or more spaces separate role, user name and password.
-        passwords = dict(re.findall(r"^\S.*?\s{2,}(\S+)\s+(\S+)$", table, re.MULTILINE))
+        self.manage("create_demo_users")
+        token = self.manage("create_api_token", "technologist", "--name", "benchmark")
+        self.headers = {"Authorization": f"Bearer {token.strip()}"}
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [
@@ -127,22 +124,6 @@ class Portal(Server):
             "--bind", f"127.0.0.1:{port}", "pacs_portal.wsgi",
         ]  # fmt: skip
         self._start(command, self.environment, "/readyz")
-        self.headers = {"Cookie": self._sign_in(*_who_may_store(passwords))}
-
-    def _sign_in(self, user: str, password: str) -> str:
-        cookies = http.cookiejar.CookieJar()
-        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
-        login = f"{self.url}/accounts/login/"
-        form = browser.open(login).read().decode()
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
-        assert token
-        fields = {"login": user, "password": password, "csrfmiddlewaretoken": token[1]}
-        browser.open(login, urllib.parse.urlencode(fields).encode())
-        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in cookies)
-
-
-def _who_may_store(passwords: dict[str, str]) -> tuple[str, str]:
-    return next((user, word) for user, word in passwords.items() if "radiologist" in user)
 
 
 class Orthanc(Server):
