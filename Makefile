@@ -7,7 +7,7 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 INSTALLED := .venv/installed
 
-.PHONY: run test lint format setup bundle image clean
+.PHONY: run test lint format setup bundle conformance image clean
 
 run: setup .env
 	@$(MANAGE) migrate --verbosity 0
@@ -36,6 +36,10 @@ format: setup
 # Rebuild the viewer; needs Node. The result is committed.
 bundle:
 	frontend/build.sh
+
+# Rewrite docs/conformance.md after a change of its claims or of a table in the code.
+conformance: setup .env
+	$(MANAGE) conformance
 
 image:
 	docker build -t pacs-portal .

@@ -1,33 +1,24 @@
 """The one way to ask: every search of pages, API and DICOMweb compiles here (PS3.4 C.2.2.2)."""
 
 import datetime
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db.models import BooleanField, Exists, F, Func, Model, OuterRef, Q, QuerySet, Value
+from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, Value
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains, StartsWith
 
 from studies.access import Viewer, visible_to
-from studies.dicom.attributes import (
-    BY_KEYWORD,
-    BY_TAG,
-    REQUEST_ATTRIBUTES_SEQUENCE,
-    Attribute,
-    Level,
-    is_uid,
-)
+from studies.dicom.attributes import Level
 from studies.dicom.names import fold
-from studies.dicom.parse import to_date, to_time
-from studies.errors import InvalidQueryError
+from studies.matching import PATHS, Options, condition
 from studies.models import Instance, Series, Study
 
+# Rows of one answer, whatever its client asks for.
 MAX_RESULTS = 1000
 
 M = TypeVar("M", bound=Model)
-T = TypeVar("T", datetime.date, datetime.time)
 
 # --- The study list ------------------------------------------------------------------------------
 
@@ -177,9 +168,10 @@ def _beyond(column: str, place: tuple[Any, int], operator: str) -> Func:
     )  # fmt: skip
 
 
-def count(queryset: QuerySet[Study]) -> int:
-    """Exact up to COUNT_LIMIT; COUNT_LIMIT + 1 says that there are more."""
-    return queryset.order_by()[: COUNT_LIMIT + 1].count()
+def count(queryset: "QuerySet[Any]", up_to: int | None = None) -> int:
+    """Exact up to a limit, COUNT_LIMIT if none is given; one more says that there are more."""
+    limit = COUNT_LIMIT if up_to is None else up_to
+    return queryset.order_by()[: limit + 1].count()
 
 
 def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
@@ -187,171 +179,51 @@ def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
     return visible_to(viewer, others).order_by("-study_moment", "-id")
 
 
-# --- QIDO-RS: attribute matching (PS3.4 C.2.2.2) -------------------------------------------------
+# --- QIDO-RS -------------------------------------------------------------------------------------
 
-_SEQUENCES = {
-    "": "",
-    "RequestAttributesSequence": REQUEST_ATTRIBUTES_SEQUENCE,
-    REQUEST_ATTRIBUTES_SEQUENCE: REQUEST_ATTRIBUTES_SEQUENCE,
-}
-_PATHS = {
-    Level.STUDY: {Level.PATIENT: "", Level.STUDY: ""},
-    Level.SERIES: {Level.PATIENT: "study__", Level.STUDY: "study__", Level.SERIES: ""},
-    Level.INSTANCE: {
-        Level.PATIENT: "series__study__",
-        Level.STUDY: "series__study__",
-        Level.SERIES: "series__",
-        Level.INSTANCE: "",
-    },
-}
+_MODELS: dict[Level, type[Model]] = {
+    Level.STUDY: Study, Level.SERIES: Series, Level.INSTANCE: Instance,
+}  # fmt: skip
 
 
 def search(
-    viewer: Viewer, level: Level, keys: Mapping[str, str]
-) -> "QuerySet[Study] | QuerySet[Series] | QuerySet[Instance]":
-    """Rows of one level that match every key, in a total order.
+    viewer: Viewer,
+    level: Level,
+    keys: Mapping[str, str],
+    *,
+    parents: Iterable[str] = (),
+    options: Options = Options(),  # noqa: B008 - it cannot be changed
+) -> "QuerySet[Any]":
+    """Rows of one level that match every key, in a total order that an index gives.
+
+    Studies come newest first, as do series and instances from more than one study, whose age is
+    the order in which they were received; within one study the order is that of the numbers.
 
     Args:
         viewer: Who asks.
         level: STUDY, SERIES or INSTANCE.
-        keys: Keyword or tag → value in the notation of PS3.18 8.3.4.1.
+        keys: Keyword, tag or path of them → value in the notation of PS3.18 8.3.4.1.
+        parents: UIDs of the study and of the series that the rows belong to, as far as given.
+        options: How to match.
 
     Raises:
-        InvalidQueryError: On an unknown key, one of a lower level or a malformed value.
+        InvalidQueryError: As `matching.condition`.
     """
-    queryset, order = _rows(level)
-    for name, value in keys.items():
-        attribute = _attribute(name, level)
-        if "\0" in value:
-            raise InvalidQueryError(f"{attribute.keyword} holds a character that no value has")
-        wanted = value.strip(" ")  # padding (PS3.5 6.2)
-        if wanted not in ("", "*"):
-            path = _PATHS[level][attribute.level] + attribute.column
-            queryset = queryset.filter(_MATCHERS[attribute.vr](path, wanted, attribute))
-    return visible_to(viewer, queryset).order_by(*order)
+    paths = PATHS[level]
+    above = (
+        f"{paths[Level.STUDY]}study_instance_uid",
+        f"{paths.get(Level.SERIES, '')}series_instance_uid",
+    )
+    within = dict(zip(above, filter(None, parents), strict=False))
+    queryset = _MODELS[level]._default_manager.filter(condition(level, keys, options), **within)
+    return visible_to(viewer, queryset).order_by(*_order(level, is_nested=bool(within)))
 
 
-def _rows(level: Level) -> tuple[QuerySet[Any], tuple[str, ...]]:
+def _order(level: Level, *, is_nested: bool) -> tuple[str, ...]:
     if level is Level.STUDY:
-        return Study.objects.all(), ("-study_moment", "-id")
-    if level is Level.SERIES:
-        return Series.objects.select_related("study"), ("study_id", "series_number", "id")
-    instances = Instance.objects.select_related("series__study")
-    return instances, ("series_id", "instance_number", "id")
-
-
-def _attribute(name: str, level: Level) -> Attribute:
-    sequence, _, plain = name.rpartition(".")
-    attribute = BY_KEYWORD.get(plain) or BY_TAG.get(plain.upper())
-    if attribute is None or not attribute.matches or _SEQUENCES.get(sequence) != attribute.sequence:
-        raise InvalidQueryError(f"{name} is not a key that this archive matches")
-    if attribute.level not in _PATHS[level]:
-        raise InvalidQueryError(f"{name} belongs to a lower level than the one searched")
-    return attribute
-
-
-def _match_uid(path: str, value: str, attribute: Attribute) -> Q:
-    uids = re.split(r"[,\\]", value)
-    if not all(is_uid(uid) for uid in uids):
-        raise InvalidQueryError(f"{attribute.keyword} is not a list of UIDs")
-    return Q(**{f"{path}__in": uids})
-
-
-def _match_text(path: str, value: str, attribute: Attribute) -> Q:
-    """Single value or wildcards, case-sensitive (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
-    if attribute.derived:
-        return _match_modality(path, value)
-    if "*" in value or "?" in value:
-        return Q(**{f"{path}__regex": f"^{_wildcard_regex(value)}$"})
-    return Q(**{path: value})
-
-
-def _match_modality(path: str, value: str) -> Q:
-    """Modalities in Study: of at least one of the study's series (PS3.4 C.3.4)."""
-    if "*" not in value and "?" not in value:
-        return Q(**{f"{path}__contains": [value]})
-    study = OuterRef(path.removesuffix("modalities_in_study") + "pk")
-    pattern = f"^{_wildcard_regex(value)}$"
-    return Q(Exists(Series.objects.filter(study=study, modality__regex=pattern)))
-
-
-def _match_name(path: str, value: str, _: Attribute) -> Q:
-    """Whole component groups, without case and accents (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
-    condition = Q()
-    for group in filter(None, value.split("=")):
-        pattern = _wildcard_regex(group, plain=_fold_piece, any_character="[^=]")
-        condition &= Q(**{f"{path}_folded__regex": f"(^|=){pattern}($|=)"})
-    return condition
-
-
-def _wildcard_regex(
-    value: str, *, plain: Callable[[str], str] = str, any_character: str = "."
-) -> str:
-    special = {"*": f"{any_character}*", "?": any_character}
-    pieces = re.split(r"([*?])", value)
-    return "".join(special.get(piece) or re.escape(plain(piece)) for piece in pieces)
-
-
-def _fold_piece(piece: str) -> str:
-    """As `fold`, but separators at its edges stay: they matter next to a wildcard."""
-    core = fold(piece)
-    before = " " if core and piece[:1] in "^ " else ""
-    after = " " if core and piece[-1:] in "^ " else ""
-    return f"{before}{core}{after}" if core else (" " if piece else "")
-
-
-def _match_date(path: str, value: str, attribute: Attribute) -> Q:
-    first, last = _ends(value, attribute, to_date, to_date)
-    condition = _between(path, first, last)
-    if attribute.keyword == "StudyDate":  # the same in terms of the column that has an index
-        moment = path.removesuffix("study_date") + "study_moment"
-        condition &= _between(moment, first and _midnight(first), last and _end_of(last))
-    return condition
-
-
-def _match_time(path: str, value: str, attribute: Attribute) -> Q:
-    return _between(path, *_ends(value, attribute, to_time, _last_time))
-
-
-def _last_time(text: str) -> datetime.time | None:
-    """The last moment that a TM value of reduced precision stands for (PS3.5 6.2)."""
-    digits = re.sub("[:.]", "", text)
-    latest = digits + "235959999999"[len(digits) :]
-    return to_time(text) and to_time(f"{latest[:6]}.{latest[6:]}")
-
-
-def _ends(
-    value: str,
-    attribute: Attribute,
-    first_of: Callable[[str], T | None],
-    last_of: Callable[[str], T | None],
-) -> tuple[T | None, T | None]:
-    """Of `a`, `a-b`, `a-` or `-b`, both included (PS3.4 C.2.2.2.5); None where it is open."""
-    start, dash, end = value.partition("-")
-    end = end if dash else start
-    first, last = first_of(start) if start else None, last_of(end) if end else None
-    if (start and first is None) or (end and last is None):
-        raise InvalidQueryError(f"{attribute.keyword} is not a value or a range")
-    return first, last
-
-
-def _between(path: str, first: object, last: object) -> Q:
-    condition = Q(**{f"{path}__isnull": False})
-    if first is not None:
-        condition &= Q(**{f"{path}__gte": first})
-    if last is not None:
-        condition &= Q(**{f"{path}__lte": last})
-    return condition
-
-
-def _match_number(path: str, value: str, attribute: Attribute) -> Q:
-    try:
-        return Q(**{path: int(value)})
-    except ValueError as error:
-        raise InvalidQueryError(f"{attribute.keyword} is not a number") from error
-
-
-_MATCHERS: dict[str, Callable[[str, str, Attribute], Q]] = {
-    "UI": _match_uid, "PN": _match_name, "DA": _match_date, "TM": _match_time,
-    "IS": _match_number, "LO": _match_text, "SH": _match_text, "CS": _match_text,
-}  # fmt: skip
+        return "-study_moment", "-id"
+    if not is_nested:
+        return ("-id",)
+    return ("series_number", "id") if level is Level.SERIES else (
+        "series_id", "instance_number", "id",
+    )  # fmt: skip

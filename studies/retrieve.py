@@ -1,23 +1,18 @@
 """The one way out: finds, authorises and streams what was stored, under the index's identity."""
 
-import io
 import json
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any
+from typing import Any
 
-from django.conf import settings
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
 
-from studies import storage
+from studies import content, storage
 from studies.access import Viewer, visible_to
+from studies.content import PIXEL_DATA, Frames, Ranged, has_bulk_pixel_data, web_transfer_syntax
 from studies.dicom import pixels
 from studies.dicom.attributes import Level, identity_attributes
-from studies.dicom.byte_order import WORD_BYTES, swap_words
-from studies.dicom.frames import join_fragments
 from studies.dicom.json_model import UNREADABLE, dumps
 from studies.dicom.overlay import (
     Identity,
@@ -27,20 +22,26 @@ from studies.dicom.overlay import (
 )
 from studies.dicom.parse import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
-    EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
-    IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_TRANSFER_SYNTAXES,
     deflate,
-    inflate,
-    read_meta,
+)
+from studies.dicom.pixel_element import (
+    write_encapsulated,
+    write_native,
+    write_native_frames,
 )
 from studies.errors import GoneError, NotAvailableError, NotFoundError
-from studies.models import DeletedInstance, Instance, Series, StoredObject, Study
+from studies.models import DeletedInstance, Instance, Series, Study
 
-PIXEL_DATA = "7FE00010"
+AS_STORED = "*"
+# Of a study that is on its way out so many instances are in memory, and never more.
+_INSTANCES_AT_ONCE = 100
+# No image has more; PostgreSQL counts the elements of an array in 32 bits.
+_MAX_FRAME_NUMBER = 2**31 - 2
+# What every way out needs of an instance but for its metadata, which may be megabytes.
+_NOT_FOR_CONTENT = ["stored_object__header_json"]
 
-RangedReader = Callable[[int, int], bytes]
 
 # --- Finding -------------------------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ def find_instances(
 def find_instance(viewer: Viewer, study_uid: str, series_uid: str, sop_uid: str) -> Instance:
     """Raises as `find_study`."""
     found = find_instances(viewer, study_uid, series_uid, sop_uid)
-    instance = found.defer("stored_object__header_json").first()
+    instance = found.defer(*_NOT_FOR_CONTENT).first()
     if instance is None:
         raise absence(viewer, study_uid, series_uid, sop_uid)
     return instance
@@ -104,6 +105,65 @@ def absence(
     if visible_to(viewer, tombstones).exists():
         return GoneError("It has been deleted from this archive.")
     return NotFoundError("There is no such study, series or instance, or not for you.")
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSet:
+    """The instances below a study or a series; only a few at once are ever in memory.
+
+    Attributes:
+        keys: Of all of them, in the order of series and instances.
+        transfer_syntaxes: In which they are stored.
+    """
+
+    keys: Sequence[int]
+    transfer_syntaxes: frozenset[str]
+
+    def __iter__(self) -> Iterator[Instance]:
+        """One that is deleted meanwhile is left out."""
+        rows = Instance.objects.select_related("series__study", "stored_object")
+        for start in range(0, len(self.keys), _INSTANCES_AT_ONCE):
+            keys = self.keys[start : start + _INSTANCES_AT_ONCE]
+            found = rows.defer(*_NOT_FOR_CONTENT).in_bulk(keys)
+            yield from (found[key] for key in keys if key in found)
+
+
+def find_instance_set(viewer: Viewer, study_uid: str, series_uid: str | None = None) -> InstanceSet:
+    """Raises NotFoundError as `find_study`, also where there is no instance."""
+    found = find_instances(viewer, study_uid, series_uid).values_list(
+        "pk", "stored_object__transfer_syntax_uid"
+    )
+    if not (rows := list(found)):
+        raise absence(viewer, study_uid, series_uid)
+    return InstanceSet([key for key, _ in rows], frozenset(syntax for _, syntax in rows))
+
+
+def find_frames(
+    viewer: Viewer, study_uid: str, series_uid: str, sop_uid: str, numbers: Sequence[int]
+) -> Frames:
+    """Frames by number, counted from 1; of a large object only their own positions are read.
+
+    Raises:
+        NotFoundError: As `find_study`, or if there is no frame of one of these numbers.
+    """
+    first, last = min(numbers), max(numbers)
+    if first < 1 or last > _MAX_FRAME_NUMBER:
+        raise NotFoundError("Frames are numbered from 1 to as many as there are.")
+    starts = "stored_object__frame_starts"
+    instance = (
+        find_instances(viewer, study_uid, series_uid, sop_uid)
+        .defer(*_NOT_FOR_CONTENT, starts)
+        .annotate(
+            starts_count=F(f"{starts}__len"), starts_of_these=F(f"{starts}__{first - 1}_{last + 1}")
+        )
+        .first()
+    )
+    if instance is None:
+        raise absence(viewer, study_uid, series_uid, sop_uid)
+    count = content.count_frames(instance, instance.starts_count or 0)
+    if last > count:
+        raise NotFoundError(f"The instance has {count} frames.")
+    return Frames(instance, numbers, count, first, instance.starts_of_these)
 
 
 # --- Identity ------------------------------------------------------------------------------------
@@ -170,35 +230,33 @@ def instance_url(base_url: str, instance: Instance) -> str:
     )
 
 
-def web_transfer_syntax(stored: StoredObject) -> str:
-    """In which the pixels come over the web; uncompressed ones in explicit little endian.
+# --- Whole instances ------------------------------------------------------------------------------
 
-    Implicit VR and big endian have no place there (PS3.18 8.7.3.5.2).
+
+def retrieve_instance(instance: Instance, transfer_syntax: str = AS_STORED) -> Iterable[bytes]:
+    """The Part 10 file in a transfer syntax, with the index's identity laid over it.
+
+    Bit for bit as received, and `Ranged`, where neither asks for a change.
+
+    Raises:
+        NotAvailableError: While it is read, if it cannot be rewritten or its pixels not transcoded.
     """
-    if stored.transfer_syntax_uid in NATIVE_TRANSFER_SYNTAXES:
-        return EXPLICIT_VR_LITTLE_ENDIAN
-    return stored.transfer_syntax_uid
-
-
-# --- Whole instances -----------------------------------------------------------------------------
-
-
-def retrieve_instance(instance: Instance) -> Iterator[bytes]:
-    """The Part 10 file: bit for bit as received, or with the index's identity laid over it."""
     stored = instance.stored_object
-    if not instance.is_overlaid:
-        return storage.stream(stored.object_key, 0, stored.size_bytes)
-    return _overlaid(instance)
+    if transfer_syntax not in (AS_STORED, stored.transfer_syntax_uid):
+        return _transcoded(instance, transfer_syntax)
+    if instance.is_overlaid:
+        return _overlaid(instance)
+    return Ranged(stored.size_bytes, partial(storage.stream, stored.object_key))
 
 
 def _overlaid(instance: Instance) -> Iterator[bytes]:
     """The head rewritten, the pixels and what follows them as they are stored."""
     stored = instance.stored_object
-    with _flat(stored) as flat:
+    with content.flat(stored) as flat:
         has_pixels = stored.pixel_data_offset is not None
-        start = _pixel_element_start(stored) if has_pixels else flat.size
-        head = _overlaid_head(flat.read(0, start), instance)
-        rest = _pieces(flat.read, start, flat.size)
+        start = content.pixel_element_start(stored) if has_pixels else flat.size
+        head = overlaid_head(flat.read(0, start), instance)
+        rest = content.read_pieces(flat.read, start, flat.size)
         if stored.transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
             yield from deflate(head, rest)
         else:
@@ -206,7 +264,12 @@ def _overlaid(instance: Instance) -> Iterator[bytes]:
             yield from rest
 
 
-def _overlaid_head(head: bytes, instance: Instance) -> bytes:
+def overlaid_head(head: bytes, instance: Instance) -> bytes:
+    """The head of an instance's object under the index's identity.
+
+    Raises:
+        NotAvailableError: If it cannot be rewritten.
+    """
     try:
         syntax = instance.stored_object.transfer_syntax_uid
         return overlay_head(head, syntax, identity_of(instance))
@@ -216,188 +279,83 @@ def _overlaid_head(head: bytes, instance: Instance) -> bytes:
         raise NotAvailableError(reason) from None
 
 
-def _pieces(read: RangedReader, start: int, end: int) -> Iterator[bytes]:
-    for position in range(start, end, storage.CHUNK_BYTES):
-        yield read(position, min(end, position + storage.CHUNK_BYTES))
+def _transcoded(instance: Instance, target: str) -> Iterator[bytes]:
+    """Header and pixels in another transfer syntax; what followed the pixels is left out.
+
+    That is padding, or signatures that would not fit any more.
+    """
+    stored = instance.stored_object
+    source, original = stored.transfer_syntax_uid, content.read_head(stored)
+    if instance.is_overlaid:
+        original = overlaid_head(original, instance)
+    yield pixels.transcoded_head(original, source=source, target=target)
+    if stored.pixel_data_offset is not None:
+        yield from _transcoded_pixels(instance, target)
 
 
-def _pixel_element_start(stored: StoredObject) -> int:
-    if stored.pixel_data_offset is None:
-        raise NotFoundError("The instance has no pixel data.")
-    implicit = stored.transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN
-    return stored.pixel_data_offset - (8 if implicit else 12)
+def _transcoded_pixels(instance: Instance, target: str) -> Iterator[bytes]:
+    stored = instance.stored_object
+    if {stored.transfer_syntax_uid, target} <= NATIVE_TRANSFER_SYNTAXES:
+        value = content.bulk_value(instance, PIXEL_DATA)
+        return write_native(value, vr=stored.pixel_data_vr, length=value.size)
+    found = content.all_frames(instance)
+    if not found.count:
+        raise NotAvailableError("The frames of the instance cannot be told apart.")
+    frames = retrieve_frames(found, target)
+    if target not in NATIVE_TRANSFER_SYNTAXES:
+        return write_encapsulated(frames)
+    vr = "OW" if (instance.bits_allocated or 0) > 8 else "OB"  # noqa: PLR2004 - PS3.5 8.2
+    return write_native_frames(frames, vr=vr, count=found.count)
 
 
 # --- Frames and bulk data ------------------------------------------------------------------------
 
 
-def number_of_frames(stored: StoredObject) -> int:
-    """Frames that can be read one by one; 0 where there are none."""
-    if stored.frame_starts:
-        return len(stored.frame_starts) - 1
-    if stored.frame_length and stored.pixel_data_length:
-        return stored.pixel_data_length // stored.frame_length
-    return 0
-
-
-def retrieve_frames(instance: Instance, numbers: Iterable[int]) -> Iterator[bytes]:
-    """Frames by number, counted from 1, each by one ranged read, in `web_transfer_syntax`.
+def retrieve_frames(frames: Frames, transfer_syntax: str = AS_STORED) -> Iterator[bytes]:
+    """Frames in a transfer syntax, or in `web_transfer_syntax`.
 
     Raises:
-        NotFoundError: If there is no frame of one of these numbers; before the first is read.
+        NotAvailableError: At the first frame, if it cannot be transcoded.
     """
-    stored, wanted = instance.stored_object, list(numbers)
-    available = min(number_of_frames(stored), instance.number_of_frames or 1)
-    if not wanted or not all(1 <= number <= available for number in wanted):
-        raise NotFoundError(f"The instance has {available} frames.")
-    return _frames(instance, wanted)
-
-
-def _frames(instance: Instance, numbers: list[int]) -> Iterator[bytes]:
-    stored = instance.stored_object
-    with _flat(stored) as flat:
-        for number in numbers:
-            if stored.frame_starts:
-                yield join_fragments(flat.read(*stored.frame_starts[number - 1 : number + 1]))
-            else:
-                yield _native_frame(instance, number, flat.read)
-
-
-def _native_frame(instance: Instance, number: int, read: RangedReader) -> bytes:
-    """One uncompressed frame, its words in little endian whatever they are stored in."""
-    stored = instance.stored_object
-    offset = stored.pixel_data_offset or 0
-    start, end = (number - 1) * stored.frame_length, number * stored.frame_length
-    # A frame of odd length may share a word with its neighbour.
-    word = _pixel_word(instance)
-    first, last = start - start % word, end + -end % word
-    words = swap_words(read(offset + first, offset + last), word)
-    return words[start - first : end - first]
-
-
-def _pixel_word(instance: Instance) -> int:
-    """Bytes of the words to be swapped in uncompressed pixels, 1 where they need not be."""
-    stored = instance.stored_object
-    if stored.transfer_syntax_uid != EXPLICIT_VR_BIG_ENDIAN:
-        return 1
-    # OW is swapped in its words even where a pixel is one byte (PS3.5 7.3).
-    bytes_of_pixel = (instance.bits_allocated or 8) // 8
-    return max(bytes_of_pixel, 2 if stored.pixel_data_vr == "OW" else 1)
-
-
-def has_bulk_pixel_data(stored: StoredObject) -> bool:
-    """Whether the pixel data can be had: native as one value, compressed frame by frame."""
-    native = stored.transfer_syntax_uid in NATIVE_TRANSFER_SYNTAXES
-    return stored.pixel_data_offset is not None and (native or bool(stored.frame_starts))
-
-
-def retrieve_bulk_value(instance: Instance, tag: str) -> Iterator[bytes]:
-    """One long binary value, native pixel data among them, in little endian.
-
-    Raises:
-        NotFoundError: If the instance has no such value.
-    """
-    stored = instance.stored_object
-    big_endian = stored.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN
-    if tag == PIXEL_DATA and has_bulk_pixel_data(stored):
-        start, length = stored.pixel_data_offset or 0, stored.pixel_data_length or 0
-        return _bulk(stored, start, start + length, _pixel_word(instance))
-    bulk = stored.bulk_values.get(tag)
-    if bulk is None:
-        raise NotFoundError("The instance has no such bulk data.")
-    word = WORD_BYTES.get(bulk["vr"], 1) if big_endian else 1
-    return _bulk(stored, bulk["offset"], bulk["offset"] + bulk["length"], word)
-
-
-def _bulk(stored: StoredObject, start: int, end: int, word: int) -> Iterator[bytes]:
-    with _flat(stored) as flat:
-        for piece in _pieces(flat.read, start, end):
-            yield swap_words(piece, word)
+    stored = frames.instance.stored_object
+    if transfer_syntax in (AS_STORED, web_transfer_syntax(stored)):
+        return frames.read()
+    return pixels.transcode_frames(
+        content.read_head(stored),
+        frames.read(),
+        source=stored.transfer_syntax_uid,
+        target=transfer_syntax,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Flat:
-    """A ranged reader, and how many bytes there are to read."""
+class BulkData:
+    """One long value, or one frame of compressed pixels, and its address below the instance."""
 
-    read: RangedReader
-    size: int
+    path: str
+    content: Iterable[bytes]
+    is_pixels: bool
 
 
-@contextmanager
-def _flat(stored: StoredObject) -> Iterator[_Flat]:
-    """The object in the positions of the index: inflated first where that is needed."""
-    if stored.transfer_syntax_uid != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
-        yield _Flat(partial(storage.read, stored.object_key), stored.size_bytes)
+def retrieve_bulk_data(
+    instance: Instance, transfer_syntax: str = AS_STORED, *, pixels_only: bool = False
+) -> Iterator[BulkData]:
+    """Every long value of an instance: pixels, last, in a transfer syntax (PS3.18 10.4.1.1.5).
+
+    Uncompressed pixels that are stored so are one value, others are frames.
+    """
+    stored = instance.stored_object
+    for tag in sorted(stored.bulk_values):
+        if tag in content.FLOAT_PIXEL_DATA or not pixels_only:
+            value = content.bulk_value(instance, tag)
+            yield BulkData(f"bulkdata/{tag}", value, is_pixels=False)
+    if not has_bulk_pixel_data(stored):
         return
-    with tempfile.TemporaryFile() as file:
-        _inflate_to(file, stored)
-        yield _Flat(partial(_read_file, file), file.seek(0, io.SEEK_END))
-
-
-def _inflate_to(file: IO[bytes], stored: StoredObject) -> None:
-    content = storage.read(stored.object_key, 0, stored.size_bytes)
-    _, start = read_meta(content)
-    inflate(content, start, file, max_bytes=settings.PACS_MAX_INSTANCE_BYTES)
-
-
-def _read_file(file: IO[bytes], start: int, end: int) -> bytes:
-    file.seek(start)
-    return file.read(end - start)
-
-
-# --- Thumbnails ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Thumbnail:
-    """A small JPEG, and a name of its content that changes when it does."""
-
-    content: bytes
-    etag: str
-
-
-def retrieve_thumbnail(viewer: Viewer, study_uid: str, series_uid: str) -> Thumbnail:
-    """The middle image of a series, made once per stored object and kept in the object store.
-
-    Raises:
-        NotFoundError: As `find_study`, or if the series has no image.
-        NotAvailableError: If this server cannot decode its pixels.
-        BusyError: If it has no time to.
-    """
-    series = find_series(viewer, study_uid, series_uid)
-    images = series.instances.filter(rows__gt=0).select_related("stored_object")
-    middle = max(0, (series.number_of_series_related_instances - 1) // 2)
-    image = images.order_by("instance_number", "id")[middle : middle + 1].first() or images.first()
-    if image is None:
-        raise NotFoundError("The series has no image.")
-    stored = image.stored_object
-    if stored.thumbnail_key is None:
-        _make_thumbnail(image)
-        stored.refresh_from_db(fields=["thumbnail_key"])
-    if not stored.thumbnail_key:
-        raise NotAvailableError("This server cannot decode the image; the viewer can.")
-    size = storage.size(stored.thumbnail_key)
-    return Thumbnail(storage.read(stored.thumbnail_key, 0, size), stored.thumbnail_key[-16:])
-
-
-def _make_thumbnail(image: Instance) -> None:
-    """Keep a thumbnail of the middle frame, or the fact that there can be none."""
-    stored = image.stored_object
-    key = ""
-    if content := _render_middle_frame(image):
-        key = storage.new_key("thumbnails")
-        storage.put_bytes(key, content)
-    unclaimed = StoredObject.objects.filter(pk=stored.pk, thumbnail_key=None)
-    if not unclaimed.update(thumbnail_key=key) and key:
-        storage.delete(key)  # somebody else was faster
-
-
-def _render_middle_frame(image: Instance) -> bytes | None:
-    stored = image.stored_object
-    frames = number_of_frames(stored)
-    if not frames:
-        return None
-    with _flat(stored) as flat:
-        head = flat.read(0, _pixel_element_start(stored))
-    frame = next(_frames(image, [(frames + 1) // 2]))
-    return pixels.render_thumbnail(head, frame, stored.transfer_syntax_uid)
+    if transfer_syntax in (AS_STORED, EXPLICIT_VR_LITTLE_ENDIAN) and not stored.frame_starts:
+        value = content.bulk_value(instance, PIXEL_DATA)
+        yield BulkData(f"bulkdata/{PIXEL_DATA}", value, is_pixels=True)
+        return
+    found = content.all_frames(instance)
+    frames = retrieve_frames(found, transfer_syntax)
+    for number, frame in zip(found.numbers, frames, strict=True):
+        yield BulkData(f"frames/{number}", [frame], is_pixels=True)

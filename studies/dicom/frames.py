@@ -61,8 +61,17 @@ def index_native(element: Element, pixels: PixelDescription) -> FrameIndex:
     return FrameIndex(element.value, element.length, element.vr, (bits + 7) // 8 if alone else 0)
 
 
-def index_encapsulated(data: Buffer, element: Element, number_of_frames: int) -> FrameIndex:
-    """Find frames one to one, by the offset table or by their codestreams' starts (PS3.5 A.4)."""
+def index_encapsulated(
+    data: Buffer, element: Element, number_of_frames: int, extended: Element | None = None
+) -> FrameIndex:
+    """Find frames one to one, by an offset table or by their codestreams' starts (PS3.5 A.4).
+
+    Args:
+        data: That holds the element.
+        element: The pixel data.
+        number_of_frames: As the header says it.
+        extended: Extended Offset Table (PS3.3 C.7.6.3.1.8), where there is one.
+    """
     if number_of_frames > _MAX_FRAMES:
         raise InvalidInstanceError(f"more than {_MAX_FRAMES} frames")
     items = _items(data, element)
@@ -71,7 +80,11 @@ def index_encapsulated(data: Buffer, element: Element, number_of_frames: int) ->
     table, fragments = items[0], items[1:]
     if not fragments:
         raise InvalidInstanceError("encapsulated pixel data has no fragments")
-    starts = _frame_starts(data, table, fragments, number_of_frames)
+    first = fragments[0][0]
+    tables = [_offsets(data, table[0] + 8, table[1], "L", first)]
+    if extended is not None:
+        tables.append(_offsets(data, extended.value, extended.length, "Q", first))
+    starts = _frame_starts(data, tables, fragments, number_of_frames)
     end = fragments[-1][0] + 8 + fragments[-1][1]
     return FrameIndex(
         element.value, element.length, element.vr, frame_starts=(*starts, end) if starts else ()
@@ -91,16 +104,16 @@ def _items(data: Buffer, element: Element) -> list[tuple[int, int]]:
 
 
 def _frame_starts(
-    data: Buffer, table: tuple[int, int], fragments: list[tuple[int, int]], frames: int
+    data: Buffer, tables: list[list[int]], fragments: list[tuple[int, int]], frames: int
 ) -> list[int]:
     starts = [start for start, _ in fragments]
     if frames == 1:
         return starts[:1]
     if len(fragments) == frames:
         return starts
-    listed = _basic_offset_table(data, table, starts[0])
-    if len(listed) == frames and _are_starts(listed, starts):
-        return listed
+    for listed in tables:
+        if len(listed) == frames and _are_starts(listed, starts):
+            return listed
     # A codestream begins with SOI (JPEG, JPEG-LS) or SOC (JPEG 2000): PS3.5 A.4.1 to A.4.4.
     begins = [
         s for s, length in fragments if bytes(data[s + 8 : s + 10]) in (b"\xff\xd8", b"\xff\x4f")
@@ -114,10 +127,22 @@ def _are_starts(frames: list[int], fragments: list[int]) -> bool:
     return ascending and frames[0] == fragments[0] and set(frames) <= set(fragments)
 
 
-def _basic_offset_table(data: Buffer, table: tuple[int, int], first: int) -> list[int]:
-    position, length = table
-    offsets = struct.unpack_from(f"<{length // 4}L", data, position + 8)
-    return [first + offset for offset in offsets]
+def _offsets(data: Buffer, position: int, length: int, number: str, first: int) -> list[int]:
+    """A table of numbers, each counted from the header of the first fragment, as positions."""
+    count = length // struct.calcsize(f"<{number}")
+    return [first + offset for offset in struct.unpack_from(f"<{count}{number}", data, position)]
+
+
+def extract_bits(data: bytes, first: int, count: int) -> bytes:
+    """Bits from the middle of packed ones, as bytes of their own (PS3.5 8.1.1).
+
+    Args:
+        data: The first pixel is its least significant bit.
+        first: Bits to leave out before.
+        count: Bits to keep; the last byte is filled with zeros.
+    """
+    bits = int.from_bytes(data, "little") >> first & (1 << count) - 1
+    return bits.to_bytes((count + 7) // 8, "little")
 
 
 def join_fragments(items: bytes) -> bytes:

@@ -17,9 +17,9 @@ from studies.dicom.names import PersonName
 
 JsonObject = dict[str, dict[str, Any]]
 
-_BINARY = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
-_INTEGER = {"IS", "SL", "SS", "SV", "UL", "US", "UV"}
-_REAL = {"DS", "FL", "FD"}
+BINARY = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
+INTEGER = {"IS", "SL", "SS", "SV", "UL", "US", "UV"}
+REAL = {"DS", "FL", "FD"}
 _FREE_TEXT = {"LT", "ST", "UT"}
 # What pydicom raises on values that do not fit their VR.
 UNREADABLE = (
@@ -73,7 +73,7 @@ def value_to_json(vr: str, value: Any) -> dict[str, Any]:
         return (
             {"vr": vr, "Value": [dataset_to_json(item) for item in value]} if value else {"vr": vr}
         )
-    if vr in _BINARY:
+    if vr in BINARY:
         return _binary_to_json(vr, value)
     values = list(value) if isinstance(value, MultiValue | list | tuple) else [value]
     converted = [_scalar_to_json(vr, item) for item in values]
@@ -95,9 +95,9 @@ def _scalar_to_json(vr: str, value: Any) -> Any:
         return PersonName.from_text(clean(str(value))).as_json() or None
     if vr == "AT":
         return f"{int(value):08X}"
-    if vr in _INTEGER:
+    if vr in INTEGER:
         return int(value) if int(value) == value else float(value)  # "1.5" as IS of a device
-    if vr in _REAL:
+    if vr in REAL:
         number = float(value)
         return number if math.isfinite(number) else None  # JSON has no NaN and no infinity
     if vr in _FREE_TEXT:  # leading spaces count there (PS3.5 6.2)

@@ -70,7 +70,7 @@ def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> b
     encoding = encoding_of(transfer_syntax_uid)
     dataset = read_elements(head[start:], encoding)
     _to_utf_8(dataset, encoding)
-    _keep_numbers(dataset, encoding)
+    keep_numbers(dataset, encoding)
     for keyword, value in identity.items():
         dataset.add(to_element(keyword, value))
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
@@ -117,14 +117,14 @@ def _decode_text(dataset: Dataset) -> None:
             decode_element(dataset[tag], character_set)
 
 
-def _keep_numbers(dataset: Dataset, encoding: Encoding) -> None:
+def keep_numbers(dataset: Dataset, encoding: Encoding) -> None:
     """Leave numbers as they were written in items that have to be written in another encoding."""
     is_rewritten = dataset.original_encoding != (encoding.implicit_vr, encoding.little_endian)
     for tag in list(dataset.keys()):
         item = dataset.get_item(tag)
         if not item.is_raw and item.VR == "SQ":
             for nested in item.value:
-                _keep_numbers(nested, encoding)
+                keep_numbers(nested, encoding)
         elif is_rewritten and item.is_raw and (vr := vr_of(item, dataset)) in ("DS", "IS"):
             text = (item.value or b"").decode("latin-1")
             dataset[tag] = DataElement(tag, vr, text, already_converted=True)

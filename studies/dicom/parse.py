@@ -20,7 +20,15 @@ from pydicom.uid import UID
 
 from studies.dicom import json_model
 from studies.dicom.attributes import BY_KEYWORD, Attribute, Level, at_level, is_uid
-from studies.dicom.elements import PIXEL_DATA, Bounds, Buffer, Element, Encoding, Walker
+from studies.dicom.elements import (
+    EXTENDED_OFFSET_TABLE,
+    PIXEL_DATA,
+    Bounds,
+    Buffer,
+    Element,
+    Encoding,
+    Walker,
+)
 from studies.dicom.frames import (
     FrameIndex,
     PixelDescription,
@@ -233,13 +241,12 @@ def encoding_of(transfer_syntax: str) -> Encoding:
 def _parse_dataset(data: Buffer, start: int, transfer_syntax: str) -> ParsedInstance:
     encoding = encoding_of(transfer_syntax)
     elements = top_level_elements(data, start, encoding)
-    pixel_element = next((e for e in elements if e.tag == PIXEL_DATA), None)
     bulk_elements = [e for e in elements if e.is_bulk and e.tag != PIXEL_DATA]
     dataset = read_header(data, elements, encoding)
     columns = {level: _columns(dataset, level) for level in Level}
     try:
         _check_identity(columns)
-        frames = _index_frames(data, pixel_element, dataset, transfer_syntax)
+        frames = _index_frames(data, elements, dataset, transfer_syntax)
     except InvalidInstanceError as error:
         # Who sent it is told which of the instances it is.
         instance = columns[Level.INSTANCE]
@@ -289,8 +296,10 @@ def _check_identity(columns: dict[Level, dict[str, Any]]) -> None:
 
 
 def _index_frames(
-    data: Buffer, element: Element | None, dataset: Dataset, transfer_syntax: str
+    data: Buffer, elements: list[Element], dataset: Dataset, transfer_syntax: str
 ) -> FrameIndex | None:
+    by_tag = {e.tag: e for e in elements}
+    element = by_tag.get(PIXEL_DATA)
     if element is None:
         return None
     pixels = PixelDescription(
@@ -307,7 +316,8 @@ def _index_frames(
         return index_native(element, pixels)
     if transfer_syntax in NATIVE_TRANSFER_SYNTAXES:
         raise InvalidInstanceError("the transfer syntax allows no encapsulated pixel data")
-    return index_encapsulated(data, element, pixels.number_of_frames)
+    extended = by_tag.get(EXTENDED_OFFSET_TABLE)
+    return index_encapsulated(data, element, pixels.number_of_frames, extended)
 
 
 def _number_of_frames(dataset: Dataset) -> int:

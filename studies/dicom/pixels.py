@@ -1,25 +1,142 @@
-"""Pixels, decoded only when asked for and only in a child process with limits.
+"""Pixels in another form than they are stored in; child processes do the work, see `sandbox`."""
 
-Decoders are written in C and read what strangers send: a crash, a loop or a flood of memory must
-cost one thumbnail, not the server.
-"""
+import dataclasses
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-from threading import BoundedSemaphore
+from studies.dicom import sandbox
+from studies.dicom.codecs import can_decode, can_encode
+from studies.dicom.transcode import is_as_stored, transcoded_head
+from studies.errors import NotAvailableError
 
-from studies.errors import BusyError
+__all__ = [
+    "Rendering", "Viewport", "Window", "can_render", "can_transcode", "render", "render_thumbnail",
+    "transcode_frames", "transcoded_head",
+]  # fmt: skip
 
-_PROJECT = Path(__file__).resolve().parents[2]
-_WALL_SECONDS = 30
-_QUEUE_SECONDS = 10
-_AT_ONCE = BoundedSemaphore(2)
+THUMBNAIL_SIZE = 256
+
+
+# --- Transcoding ---------------------------------------------------------------------------------
+
+
+def can_transcode(source: str, target: str) -> bool:
+    """Whether frames stored in one transfer syntax can be had in another here, without loss."""
+    return is_as_stored(source, target) or (can_decode(source) and can_encode(target))
+
+
+def transcode_frames(
+    head: bytes, frames: Iterable[bytes], *, source: str, target: str
+) -> Iterator[bytes]:
+    """One frame after the other in another transfer syntax, a few in memory at a time.
+
+    Args:
+        head: The Part 10 file up to its pixel data, inflated where it was deflated.
+        frames: Little endian where native, one codestream each where compressed.
+        source: Transfer syntax of the object.
+        target: Of the result: explicit VR little endian, or one that loses nothing.
+
+    Raises:
+        NotAvailableError: At the first frame that cannot be decoded or does not fit.
+        BusyError: If there was no time for it.
+    """
+    if is_as_stored(source, target):
+        yield from frames
+        return
+    if not can_transcode(source, target):
+        raise NotAvailableError(f"{source} cannot be transcoded to {target} on this server.")
+    with sandbox.child("transcode", head, source=source, target=target) as child:
+        for frame in frames:
+            yield child.ask(frame)
+
+
+# --- Rendering -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Grey levels to show (PS3.18 8.3.5.1.4), in the unit after the modality LUT.
+
+    Attributes:
+        function: "linear", "linear-exact" or "sigmoid" (PS3.3 C.11.2.1).
+    """
+
+    center: float
+    width: float
+    function: str = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewport:
+    """How large, and which part (PS3.18 8.3.5.1.3), in pixels.
+
+    Attributes:
+        source: Left, top, width and height of the region of the image; None for all of it, and a
+            width or height below zero flips it.
+        enlarge: Whether an image that is smaller is made larger.
+    """
+
+    width: int
+    height: int
+    source: tuple[float, float, float, float] | None = None
+    enlarge: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How an image is to be shown (PS3.18 8.3.5).
+
+    Attributes:
+        media_type: "image/jpeg", "image/png" or "image/gif".
+        quality: Of a lossy format, 1 to 100.
+        annotation: Of "patient" and "technique", to be burned in.
+        overlays: Whether to draw the graphics of overlay planes, which may name the patient.
+        icc_profile: "no", "yes" for the object's own, or "srgb" (PS3.18 8.3.5.1.5).
+        frames: Numbers of the frames, from 1: an enhanced object describes each on its own. The
+            first ones where it is empty.
+    """
+
+    media_type: str
+    window: Window | None = None
+    viewport: Viewport | None = None
+    quality: int | None = None
+    annotation: frozenset[str] = frozenset()
+    overlays: bool = True
+    icc_profile: str = "no"
+    frames: tuple[int, ...] = ()
+
+
+def can_render(transfer_syntax_uid: str) -> bool:
+    """Whether there is a decoder for it on this server; an image may still be broken."""
+    return can_decode(transfer_syntax_uid)
+
+
+def render(
+    head: bytes, frames: Iterable[bytes], *, transfer_syntax_uid: str, rendering: Rendering
+) -> bytes:
+    """Frames as a picture of a consumer format: several as an animation.
+
+    Args:
+        head: The Part 10 file up to its pixel data, inflated where it was deflated.
+        frames: As in `transcode_frames`; several only for GIF and MP4.
+        transfer_syntax_uid: Of the object.
+        rendering: What is wanted of it.
+
+    Raises:
+        NotAvailableError: If the pixels cannot be decoded here within the limits.
+        BusyError: If there was no time for it, which says nothing of the pixels.
+    """
+    if not can_render(transfer_syntax_uid):
+        raise NotAvailableError(f"This server has no decoder for {transfer_syntax_uid}.")
+    wishes = dataclasses.asdict(rendering) | {"annotation": sorted(rendering.annotation)}
+    with sandbox.child("render", head, syntax=transfer_syntax_uid, wishes=wishes) as child:
+        for frame in frames:
+            child.ask(frame)
+        return child.ask(b"")
 
 
 def render_thumbnail(head: bytes, frame: bytes, transfer_syntax_uid: str) -> bytes | None:
-    """A JPEG of one frame, or None if it cannot be decoded here within the limits.
+    """A JPEG of one frame, or None if the frame cannot be decoded within the limits.
 
     Args:
         head: The Part 10 file up to its pixel data, inflated where it was deflated.
@@ -27,24 +144,14 @@ def render_thumbnail(head: bytes, frame: bytes, transfer_syntax_uid: str) -> byt
         transfer_syntax_uid: Of the object.
 
     Raises:
+        NotAvailableError: If this server has no decoder, which says nothing of the frame.
         BusyError: If there was no time for it, which says nothing of the frame.
     """
-    command = [sys.executable, "-m", "studies.dicom.render", transfer_syntax_uid, str(len(head))]
-    if not _AT_ONCE.acquire(timeout=_QUEUE_SECONDS):
-        raise BusyError("Too many images are being drawn at the moment.")
+    if not can_render(transfer_syntax_uid):
+        raise NotAvailableError(f"This server has no decoder for {transfer_syntax_uid}.")
+    size = Viewport(THUMBNAIL_SIZE, THUMBNAIL_SIZE, enlarge=False)
+    rendering = Rendering("image/jpeg", viewport=size, quality=82, overlays=False)
     try:
-        child = subprocess.run(  # noqa: S603 - our own module, no shell, no stranger's words
-            command,
-            input=head + frame,
-            capture_output=True,
-            cwd=_PROJECT,
-            # Its threads would each reserve memory of the child's limit and do nothing.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-            timeout=_WALL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise BusyError("The image could not be drawn in time.") from None
-    finally:
-        _AT_ONCE.release()
-    return child.stdout if child.returncode == 0 and child.stdout else None
+        return render(head, [frame], transfer_syntax_uid=transfer_syntax_uid, rendering=rendering)
+    except NotAvailableError:
+        return None

@@ -1,93 +1,197 @@
-"""The child process that decodes: a program of its own, see `pixels`.
+"""Frames as people see them, to be run in a child process (`sandbox`): PS3.4 N.2, PS3.18 8.3.5."""
 
-It reads the head of a Part 10 file and one frame from its standard input and writes a JPEG.
-"""
-
-import resource
-import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
-from pydicom.uid import UID
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.pixels import apply_color_lut, apply_modality_lut, convert_color_space
+from pydicom.pixels.processing import apply_voi
 
-from studies.dicom.parse import (
-    EXPLICIT_VR_BIG_ENDIAN,
-    EXPLICIT_VR_LITTLE_ENDIAN,
-    NATIVE_TRANSFER_SYNTAXES,
-    encoding_of,
-    read_elements,
-    read_meta,
-)
+from studies.dicom.codecs import Array, decode, decoded_interpretation
+from studies.dicom.json_model import UNREADABLE
+from studies.dicom.parse import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN
+from studies.dicom.pictures import annotate, fit, pixel_aspect, to_file
+from studies.dicom.transcode import read_head, transcoded_head
 
 FloatArray = npt.NDArray[np.float64]
 
-THUMBNAIL_SIZE = (256, 256)
-_MEMORY_BYTES = 2 * 1024**3
-_CPU_SECONDS = 20
+# Where nothing says what to show: all values but the outliers.
+_SHOWN_PERCENTILES = (0.5, 99.5)
 
 
-def to_display(dataset: Dataset) -> Image.Image:
-    """The image as its header asks it to be shown: modality LUT, VOI LUT, polarity, colour."""
-    array = dataset.pixel_array  # YBR arrives as RGB
-    if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        array = apply_color_lut(array, dataset)
-        return Image.fromarray((array >> (8 if array.dtype == np.uint16 else 0)).astype(np.uint8))
+def renderer(head: bytes, syntax: str, wishes: dict[str, Any]) -> Callable[[bytes], bytes]:
+    """What draws one frame after the other; an empty one asks for the picture.
+
+    Args:
+        head: Of a Part 10 file, up to its pixel data.
+        syntax: Transfer syntax of the object.
+        wishes: The fields of `pixels.Rendering`.
+    """
+    if syntax == EXPLICIT_VR_BIG_ENDIAN:  # the library would take tables for little endian
+        head = transcoded_head(head, source=syntax, target=EXPLICIT_VR_LITTLE_ENDIAN)
+        syntax = EXPLICIT_VR_LITTLE_ENDIAN
+    dataset = read_head(head, syntax)
+    images: list[Image.Image] = []
+
+    def draw(frame: bytes) -> bytes:
+        if not frame:
+            return to_file(images, dataset, wishes)
+        number = _number_of(len(images), wishes)
+        _apply_functional_groups(dataset, number)
+        array = decode(frame, dataset, syntax)
+        image = to_display(array, dataset, decoded_interpretation(dataset, syntax), wishes)
+        if wishes["overlays"]:
+            _draw_overlays(image, dataset, number)
+        image = fit(image, pixel_aspect(dataset), wishes["viewport"])
+        annotate(image, dataset, wishes["annotation"])
+        images.append(image)
+        return b""
+
+    return draw
+
+
+def _number_of(index: int, wishes: dict[str, Any]) -> int:
+    numbers = wishes["frames"]
+    return int(numbers[index]) if index < len(numbers) else index + 1
+
+
+def _apply_functional_groups(dataset: Dataset, number: int) -> None:
+    """Lay over the data set what an enhanced object says of this frame (PS3.3 C.7.6.16)."""
+    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    for groups in (*shared[:1], *frames[number - 1 : number]):
+        for keyword in (
+            "PixelMeasuresSequence", "PixelValueTransformationSequence", "FrameVOILUTSequence",
+        ):  # fmt: skip
+            for item in (groups.get(keyword) or [])[:1]:
+                dataset.update(item)
+
+
+# --- Values to grey and colour -------------------------------------------------------------------
+
+
+def to_display(
+    array: Array, dataset: Dataset, interpretation: str, wishes: dict[str, Any]
+) -> Image.Image:
+    """The image as its header, or the reader, asks it to be shown; 8 bits a channel."""
+    if interpretation == "PALETTE COLOR":
+        colours = apply_color_lut(array, dataset)[..., :3]
+        return Image.fromarray(_to_octets(colours, 8 * colours.dtype.itemsize))
     if array.ndim == 3:
-        shift = max(0, dataset.BitsStored - 8)
-        return Image.fromarray((array >> shift).astype(np.uint8))
-    _drop_impossible_window(dataset)
-    values = apply_voi_lut(apply_modality_lut(array, dataset), dataset, index=0).astype(np.float64)
-    low, high = _shown_range(values, dataset)
-    grey = np.clip((values - low) / max(high - low, 1e-9), 0, 1) * 255
-    if dataset.PhotometricInterpretation == "MONOCHROME1":
-        grey = 255 - grey
-    return Image.fromarray(grey.astype(np.uint8))
+        octets = _to_octets(array, int(dataset.BitsStored))
+        if interpretation == "YBR_FULL":
+            octets = convert_color_space(octets, "YBR_FULL", "RGB")
+        return Image.fromarray(octets)
+    grey = to_grey(array, dataset, wishes["window"])
+    return Image.fromarray(np.rint(grey * 255).astype(np.uint8))
 
 
-def _drop_impossible_window(dataset: Dataset) -> None:
-    """A linear window is at least 1 wide (PS3.3 C.11.2.1.2); devices write 0 for "none"."""
-    width = dataset.get("WindowWidth")
-    first = width[0] if isinstance(width, list) else width
-    if first is None or first < 1:
-        dataset.pop("WindowCenter", None)
-        dataset.pop("WindowWidth", None)
+def _to_octets(array: Array, bits: int) -> npt.NDArray[np.uint8]:
+    return (array >> max(0, bits - 8)).astype(np.uint8)
 
 
-def _shown_range(values: FloatArray, dataset: Dataset) -> tuple[float, float]:
-    """What the VOI LUT spread the values over; without one, all but the outliers."""
-    if "WindowCenter" in dataset or "VOILUTSequence" in dataset:
-        return float(values.min()), float(values.max())
-    low, high = np.percentile(values, [0.5, 99.5])
-    return float(low), float(high)
+def to_grey(array: Array, dataset: Dataset, window: dict[str, Any] | None) -> FloatArray:
+    """Modality LUT, VOI LUT and presentation LUT (PS3.4 N.2.1): from 0, black, to 1."""
+    values = apply_modality_lut(array, dataset).astype(np.float64)
+    padding = _padding(array, dataset)
+    if window:
+        grey = windowed(values, **window)
+    elif dataset.get("VOILUTSequence"):
+        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+        grey = apply_voi(np.rint(values).astype(np.int32), dataset) / (2.0**bits - 1)
+    elif own := _own_window(dataset):
+        grey = windowed(values, **own)
+    else:
+        seen = values if padding.all() else values[~padding]
+        low, high = np.percentile(seen, _SHOWN_PERCENTILES)
+        grey = np.clip((values - low) / max(high - low, 1e-9), 0, 1)
+    if _is_inverted(dataset):
+        grey = 1 - grey
+    grey[padding] = 0
+    return grey
 
 
-def main(transfer_syntax_uid: str, head_length: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    content = sys.stdin.buffer.read()
-    head, frame = content[:head_length], content[head_length:]
-    _, start = read_meta(head)
-    encoding = encoding_of(transfer_syntax_uid)
-    dataset = read_elements(head[start:], encoding)
-    native = transfer_syntax_uid in NATIVE_TRANSFER_SYNTAXES
-    if transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN:
-        dataset = Dataset({e.tag: e for e in dataset})  # decode what is in the other byte order
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = UID(
-        EXPLICIT_VR_LITTLE_ENDIAN if native else transfer_syntax_uid
-    )
-    dataset.NumberOfFrames = 1
-    dataset.PixelData = frame if native else encapsulate([frame])
-    dataset["PixelData"].VR = "OW" if native and dataset.BitsAllocated > 8 else "OB"
-    image = to_display(dataset)
-    image.thumbnail(THUMBNAIL_SIZE)
-    image.convert("RGB" if image.mode != "L" else "L").save(sys.stdout.buffer, "JPEG", quality=82)
+def windowed(values: FloatArray, center: float, width: float, function: str) -> FloatArray:
+    """From 0 to 1 by one of the three functions of PS3.3 C.11.2.1.2 and C.11.2.1.3."""
+    if function == "sigmoid":
+        with np.errstate(over="ignore"):
+            return 1 / (1 + np.exp(-4 * (values - center) / width))
+    if function == "linear":
+        center, width = center - 0.5, width - 1
+    low = center - width / 2
+    if width <= 0:  # a linear one that is 1 wide is a threshold
+        return (values > low).astype(np.float64)
+    return np.clip((values - low) / width, 0, 1)
 
 
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+def _own_window(dataset: Dataset) -> dict[str, Any] | None:
+    """The first window of the object, unless it is one that cannot be: devices write 0 for none."""
+    center, width = (_first(dataset.get(word)) for word in ("WindowCenter", "WindowWidth"))
+    function = str(dataset.get("VOILUTFunction") or "LINEAR").lower().replace("_", "-")
+    if not isinstance(center, float) or not isinstance(width, float):
+        return None
+    if width <= 0 or (function == "linear" and width < 1):
+        return None
+    return {"center": center, "width": width, "function": function}
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list | MultiValue) and value else value
+
+
+def _is_inverted(dataset: Dataset) -> bool:
+    """Whether the least value is the brightest (PS3.3 C.7.6.3.1.2, C.11.6.1.2)."""
+    shape = dataset.get("PresentationLUTShape")
+    if shape in ("IDENTITY", "INVERSE"):
+        return bool(shape == "INVERSE")
+    return bool(dataset.PhotometricInterpretation == "MONOCHROME1")
+
+
+def _padding(array: Array, dataset: Dataset) -> npt.NDArray[np.bool_]:
+    """Where there is no image but background (PS3.3 C.7.5.1.1.2)."""
+    value = dataset.get("PixelPaddingValue")
+    if not isinstance(value, int):
+        return np.zeros(array.shape, dtype=bool)
+    limit = dataset.get("PixelPaddingRangeLimit")
+    limit = limit if isinstance(limit, int) else value
+    return (array >= min(value, limit)) & (array <= max(value, limit))
+
+
+# --- Overlays ------------------------------------------------------------------------------------
+
+
+def _draw_overlays(image: Image.Image, dataset: Dataset, number: int) -> None:
+    """Graphics of the overlay planes in white (PS3.3 C.9.2); regions of interest are no graphics.
+
+    What is not as it should be is left out: it must not hide the image below.
+    """
+    for group in range(0x6000, 0x6020, 2):
+        if _text_of(dataset, group, 0x0040) != "G" or (group, 0x3000) not in dataset:
+            continue
+        try:
+            plane = _overlay_plane(dataset, group, number)
+            row, column = dataset[group, 0x0050].value
+        except UNREADABLE:
+            continue
+        mask = Image.fromarray(plane.astype(np.uint8) * 255)
+        white = 255 if image.mode == "L" else (255, 255, 255)
+        image.paste(white, (int(column) - 1, int(row) - 1), mask)
+
+
+def _overlay_plane(dataset: Dataset, group: int, number: int) -> Array:
+    planes: Array = dataset.overlay_array(group)
+    if planes.ndim == 2:
+        return planes
+    origin = int(dataset[group, 0x0051].value) if (group, 0x0051) in dataset else 1
+    if number < origin:
+        raise LookupError
+    plane: Array = planes[number - origin]
+    return plane
+
+
+def _text_of(dataset: Dataset, group: int, element: int) -> str:
+    return str(dataset[group, element].value) if (group, element) in dataset else ""

@@ -14,10 +14,19 @@ from django.urls import URLPattern, get_resolver
 from django.utils.cache import patch_vary_headers
 
 from studies.dicom.attributes import ATTRIBUTES, Level
-from studies.dicomweb import metadata, search, views
+from studies.dicomweb import metadata, rendered, search, views, wado_uri
 from studies.dicomweb.delete import delete_instances
 from studies.dicomweb.errors import answers_errors
-from studies.dicomweb.media_types import DICOM, DICOM_JSON, JSON, OCTET_STREAM, ZIP, accepted
+from studies.dicomweb.media_types import (
+    DICOM,
+    DICOM_JSON,
+    DICOM_XML,
+    JSON,
+    OCTET_STREAM,
+    RENDERED_MEDIA_TYPES,
+    ZIP,
+    accepted,
+)
 from studies.dicomweb.store import store_instances
 from studies.errors import NotAvailableError
 
@@ -45,19 +54,28 @@ def _search(title: str, *levels: Level) -> Transaction:
     keys = (a.keyword for a in ATTRIBUTES if a.matches and not a.sequence and a.level in levels)
     return Transaction(
         f"{title} (PS3.18 10.6)",
-        (DICOM_JSON,),
+        (DICOM_JSON, _multipart(DICOM_XML)),
         ("accept", "includefield", "limit", "offset", *keys),
     )
 
 
 _OF_STUDY = (Level.PATIENT, Level.STUDY)
-_METADATA = Transaction("Retrieve Metadata (PS3.18 10.4)", (DICOM_JSON,))
+_OCTETS_IN_PARTS = _multipart(OCTET_STREAM)
+_IMAGES_IN_PARTS = tuple(_multipart(media_type) for media_type in RENDERED_MEDIA_TYPES)
+_OF_IMAGES = ("accept", "annotation", "quality", "viewport", "window", "iccprofile")
+_THUMBNAIL = Transaction(
+    "Retrieve Thumbnail (PS3.18 10.4)", RENDERED_MEDIA_TYPES, ("accept", "viewport")
+)
+_METADATA = Transaction("Retrieve Metadata (PS3.18 10.4)", (DICOM_JSON, _multipart(DICOM_XML)))
 TRANSACTIONS = {
     search.search_for_studies: _search("Search for Studies", *_OF_STUDY),
     search.search_for_series: _search("Search for Series", *_OF_STUDY, Level.SERIES),
     search.search_for_instances: _search("Search for Instances", *Level),
     views.retrieve_instances: Transaction(
-        "Retrieve Instances (PS3.18 10.4)", (_multipart(DICOM), ZIP)
+        "Retrieve Instances (PS3.18 10.4)", (_multipart(DICOM), _OCTETS_IN_PARTS, ZIP)
+    ),
+    views.retrieve_instance: Transaction(
+        "Retrieve Instance (PS3.18 10.4)", (_multipart(DICOM), DICOM, _OCTETS_IN_PARTS, ZIP)
     ),
     store_instances: Transaction(
         "Store Instances (PS3.18 10.5)", (DICOM_JSON,), consumes=(_multipart(DICOM), DICOM)
@@ -67,13 +85,32 @@ TRANSACTIONS = {
     metadata.retrieve_series_metadata: _METADATA,
     metadata.retrieve_instance_metadata: _METADATA,
     views.retrieve_frames: Transaction(
-        "Retrieve Frames (PS3.18 10.4)", (_multipart(OCTET_STREAM), OCTET_STREAM)
+        "Retrieve Frames (PS3.18 10.4)", (_OCTETS_IN_PARTS, OCTET_STREAM)
     ),
-    views.retrieve_bulk_data: Transaction(
-        "Retrieve Bulk Data (PS3.18 10.4)", (_multipart(OCTET_STREAM), OCTET_STREAM)
+    views.retrieve_bulk_data: Transaction("Retrieve Bulk Data (PS3.18 10.4)", (_OCTETS_IN_PARTS,)),
+    views.retrieve_pixel_data: Transaction(
+        "Retrieve Pixel Data (PS3.18 10.4)", (_OCTETS_IN_PARTS,)
     ),
-    views.retrieve_series_thumbnail: Transaction(
-        "Retrieve Series Thumbnail (PS3.18 10.4)", ("image/jpeg",), ()
+    views.retrieve_bulk_value: Transaction(
+        "Retrieve Bulk Data (PS3.18 10.4)", (_OCTETS_IN_PARTS, OCTET_STREAM)
+    ),
+    rendered.retrieve_rendered_instances: Transaction(
+        "Retrieve Rendered (PS3.18 10.4)", _IMAGES_IN_PARTS, _OF_IMAGES
+    ),
+    rendered.retrieve_rendered_instance: Transaction(
+        "Retrieve Rendered Instance (PS3.18 10.4)",
+        (*RENDERED_MEDIA_TYPES, *_IMAGES_IN_PARTS),
+        _OF_IMAGES,
+    ),
+    rendered.retrieve_rendered_frames: Transaction(
+        "Retrieve Rendered Frames (PS3.18 10.4)",
+        (*RENDERED_MEDIA_TYPES, *_IMAGES_IN_PARTS),
+        _OF_IMAGES,
+    ),
+    rendered.retrieve_thumbnail: _THUMBNAIL,
+    rendered.retrieve_frame_thumbnail: _THUMBNAIL,
+    wado_uri.retrieve_by_uri: Transaction(
+        "Retrieve by URI (PS3.18 9)", (*RENDERED_MEDIA_TYPES, DICOM), wado_uri.PARAMETERS
     ),
 }
 
@@ -109,13 +146,13 @@ def describe(route: str, *, base_url: str) -> ET.Element:
     resources = ET.SubElement(application, "resources", base=base_url)
     target = _template(route)
     for pattern in patterns():
-        path = _template(str(pattern.pattern))
+        path = template(pattern)
         if not target or f"{path}/".startswith(f"{target}/"):
             resource = resources
             for name in filter(None, (target, *path.removeprefix(target).split("/"))):
                 resource = _below(resource, name)
-            for method, view in pattern.callback.views.items():
-                resource.append(_method(method, TRANSACTIONS[view]))
+            for method, transaction in transactions(pattern).items():
+                resource.append(_method(method, transaction))
     return application
 
 
@@ -123,6 +160,17 @@ def patterns() -> list[URLPattern]:
     """The addresses of the service, but not the one that describes them."""
     found = get_resolver("studies.dicomweb.urls").url_patterns
     return [p for p in found if isinstance(p, URLPattern) and str(p.pattern)]
+
+
+def transactions(pattern: URLPattern) -> dict[str, Transaction]:
+    """What each method does at an address."""
+    answering: Any = pattern.callback
+    return {method: TRANSACTIONS[view] for method, view in answering.views.items()}
+
+
+def template(pattern: URLPattern) -> str:
+    """Its address as a URI template, such as `studies/{study}` (PS3.18 10.1)."""
+    return _template(str(pattern.pattern))
 
 
 def _template(route: str) -> str:

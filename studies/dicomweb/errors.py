@@ -21,7 +21,7 @@ from studies.errors import (
 
 P = ParamSpec("P")
 
-_STATUS = {
+STATUS = {
     InvalidQueryError: 400,
     MalformedBodyError: 400,
     NotPermittedError: 403,
@@ -44,6 +44,6 @@ def answers_errors(
         try:
             return view(request, *args, **kwargs)
         except ArchiveError as error:
-            return JsonResponse({"error": str(error)}, status=_STATUS.get(type(error), 500))
+            return JsonResponse({"error": str(error)}, status=STATUS.get(type(error), 500))
 
     return answer  # type: ignore[return-value]

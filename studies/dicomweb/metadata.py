@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
@@ -11,18 +11,22 @@ from django.views.decorators.http import require_safe
 
 from studies import metadata, retrieve
 from studies.dicomweb.errors import answers_errors
-from studies.dicomweb.media_types import DICOM_JSON, require_json
+from studies.dicomweb.media_types import DICOM_JSON, prefers_xml
+from studies.dicomweb.models import as_array, as_xml_parts
 from studies.models import Series
 
 
 @require_safe
+@gzip_page
 @answers_errors
 def retrieve_series_metadata(request: HttpRequest, study: str, series: str) -> HttpResponseBase:
-    require_json(request)
-    found, base = retrieve.find_series(request.user, study, series), base_url(request)
+    as_xml, base = prefers_xml(request), base_url(request)
+    found = retrieve.find_series(request.user, study, series)
     etag = metadata.etag_of(found, base)
     if unchanged := _unchanged(request, etag):
         return unchanged
+    if as_xml:
+        return _with_etag(_xml(metadata.retrieve_headers([found], base_url=base)), etag)
     content = metadata.retrieve_series_metadata(found, base_url=base)
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         response = HttpResponse(content, DICOM_JSON, headers={"Content-Encoding": "gzip"})
@@ -35,12 +39,13 @@ def retrieve_series_metadata(request: HttpRequest, study: str, series: str) -> H
 @gzip_page
 @answers_errors
 def retrieve_study_metadata(request: HttpRequest, study: str) -> HttpResponseBase:
-    require_json(request)
-    found, base = metadata.series_of_study(request.user, study), base_url(request)
-    etags = "".join(metadata.etag_of(series, base) for series in found)
-    etag = hashlib.sha256(etags.encode()).hexdigest()[:32]
+    as_xml, base = prefers_xml(request), base_url(request)
+    found = metadata.series_of_study(request.user, study)
+    etag = _digest("".join(metadata.etag_of(series, base) for series in found))
     if unchanged := _unchanged(request, etag):
         return unchanged
+    if as_xml:
+        return _with_etag(_xml(metadata.retrieve_headers(found, base_url=base)), etag)
     return _with_etag(StreamingHttpResponse(_joined(found, base), content_type=DICOM_JSON), etag)
 
 
@@ -58,14 +63,26 @@ def _joined(series: list[Series], base: str) -> Iterator[bytes]:
 def retrieve_instance_metadata(
     request: HttpRequest, study: str, series: str, instance: str
 ) -> HttpResponseBase:
-    require_json(request)
+    as_xml = prefers_xml(request)
     found = retrieve.find_instances(request.user, study, series, instance)
-    body = ",".join(retrieve.retrieve_metadata(found, base_url=base_url(request)))
-    if not body:
+    headers = list(retrieve.retrieve_metadata(found, base_url=base_url(request)))
+    if not headers:
         raise retrieve.absence(request.user, study, series, instance)
-    etag = hashlib.sha256(body.encode()).hexdigest()[:32]
-    response = HttpResponse(f"[{body}]", content_type=DICOM_JSON)
-    return _unchanged(request, etag) or _with_etag(response, etag)
+    etag = _digest(*headers)
+    if unchanged := _unchanged(request, etag):
+        return unchanged
+    if as_xml:
+        return _with_etag(_xml(headers), etag)
+    return _with_etag(HttpResponse(as_array(headers), content_type=DICOM_JSON), etag)
+
+
+def _xml(headers: Iterable[str]) -> StreamingHttpResponse:
+    content_type, body = as_xml_parts(headers)
+    return StreamingHttpResponse(body, content_type=content_type)
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("".join(texts).encode()).hexdigest()[:32]
 
 
 def base_url(request: HttpRequest) -> str:

@@ -1,58 +1,112 @@
 """WADO-RS, Retrieve Transaction (PS3.18 10.4)."""
 
-import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from studies import retrieve
-from studies.dicom.multipart import new_boundary, write_parts
+from studies import content, retrieve
+from studies.content import PIXEL_DATA, Frames, Ranged
 from studies.dicom.parse import EXPLICIT_VR_LITTLE_ENDIAN
 from studies.dicomweb import archive
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import (
+    DICOM,
     OCTET_STREAM,
+    MediaRange,
     Offer,
+    accepted,
+    offer_bulk_value,
     offer_frames,
     offer_instances,
 )
-from studies.errors import InvalidQueryError
+from studies.dicomweb.payload import (
+    REVALIDATE,
+    UNCHANGING,
+    Part,
+    etag_of,
+    multipart,
+    single_part,
+    unless_unchanged,
+)
+from studies.errors import InvalidQueryError, NotFoundError
 from studies.models import Instance
 
-# Pixels of an instance never change, identity may: a browser keeps only the former unasked.
-_UNCHANGING = "private, max-age=86400, immutable"
-_REVALIDATE = "private, no-cache"
+_OCTETS = f"{OCTET_STREAM}; transfer-syntax={EXPLICIT_VR_LITTLE_ENDIAN}"
 
 
 @require_safe
 @answers_errors
 def retrieve_instances(
-    request: HttpRequest, study: str, series: str | None = None, instance: str | None = None
+    request: HttpRequest, study: str, series: str | None = None
 ) -> HttpResponseBase:
+    """All instances of a study or a series, in parts (PS3.18 10.4.1.1.1)."""
     if archive.is_wanted(request):
-        return archive.retrieve_archive(request, study, series, instance)
-    found = list(
-        retrieve.find_instances(request.user, study, series, instance).defer(
-            "stored_object__header_json"
-        )
-    )
-    if not found:
-        raise retrieve.absence(request.user, study, series, instance)
-    syntaxes = {row.stored_object.transfer_syntax_uid for row in found}
-    offer = offer_instances(request, syntaxes, alone=instance is not None)
-    parts = ((_dicom_type(row), retrieve.retrieve_instance(row)) for row in found)
-    response = _payload(offer, "application/dicom", parts)
-    if offer.single_part:
-        response.headers["Content-Disposition"] = f'attachment; filename="{instance}.dcm"'
-    response.headers["Cache-Control"] = _REVALIDATE
+        return archive.retrieve_archive(request, study, series, None)
+    found = retrieve.find_instance_set(request.user, study, series)
+    offer = offer_instances(accepted(request), found.transfer_syntaxes, alone=False)
+    if offer.media_type == OCTET_STREAM:  # which means that (Table 10.4.4-1, note 2)
+        return _bulk_data(request, found)
+    response = multipart(request, DICOM, _instance_parts(request, offer, found))
+    response.headers["Cache-Control"] = REVALIDATE
     return response
 
 
-def _dicom_type(row: Instance) -> str:
-    return f"application/dicom; transfer-syntax={row.stored_object.transfer_syntax_uid}"
+@require_safe
+@answers_errors
+def retrieve_instance(
+    request: HttpRequest, study: str, series: str, instance: str
+) -> HttpResponseBase:
+    if archive.is_wanted(request):
+        return archive.retrieve_archive(request, study, series, instance)
+    found = retrieve.find_instance(request.user, study, series, instance)
+    return instance_payload(request, found, accepted(request))
+
+
+def instance_payload(
+    request: HttpRequest, found: Instance, wishes: list[MediaRange]
+) -> HttpResponseBase:
+    """One instance as these wishes want it."""
+    stored = found.stored_object
+    offer = offer_instances(wishes, [stored.transfer_syntax_uid], alone=True)
+    if offer.media_type == OCTET_STREAM:
+        return _bulk_data(request, _set_of(found))
+    identity = retrieve.identity_of(found) if found.is_overlaid else None
+    etag = etag_of(stored.sha256, identity, offer, is_strong=offer.single_part)
+
+    def make() -> HttpResponseBase:
+        (part,) = _instance_parts(request, offer, [found])
+        if not offer.single_part:
+            return multipart(request, DICOM, [part])
+        response = single_part(request, DICOM, part.content, etag=etag)
+        name = f'attachment; filename="{found.sop_instance_uid}.dcm"'
+        response.headers["Content-Disposition"] = name
+        return response
+
+    return unless_unchanged(request, etag, REVALIDATE, make)
+
+
+def _instance_parts(
+    request: HttpRequest, offer: Offer, instances: Iterable[Instance]
+) -> Iterator[Part]:
+    base = _base_url(request)
+    for instance in instances:
+        syntax = offer.transfer_syntaxes[instance.stored_object.transfer_syntax_uid]
+        file = retrieve.retrieve_instance(instance, syntax)
+        yield Part(offer.content_type(syntax), file, retrieve.instance_url(base, instance))
+
+
+def _set_of(instance: Instance) -> retrieve.InstanceSet:
+    syntaxes = frozenset({instance.stored_object.transfer_syntax_uid})
+    return retrieve.InstanceSet([instance.pk], syntaxes)
+
+
+def _base_url(request: HttpRequest) -> str:
+    return request.build_absolute_uri("/dicom-web")
+
+
+# --- Frames ---------------------------------------------------------------------------------------
 
 
 @require_safe
@@ -60,83 +114,134 @@ def _dicom_type(row: Instance) -> str:
 def retrieve_frames(
     request: HttpRequest, study: str, series: str, instance: str, frames: str
 ) -> HttpResponseBase:
-    numbers = _frame_numbers(frames)
-    found = retrieve.find_instance(request.user, study, series, instance)
-    syntax = retrieve.web_transfer_syntax(found.stored_object)
-    offer = offer_frames(request, syntax, alone=len(numbers) == 1)
-    content = retrieve.retrieve_frames(found, numbers)
-    part_type = offer.content_type.split(";")[0]
-    response = _payload(offer, part_type, ((offer.content_type, [frame]) for frame in content))
-    response.headers["Cache-Control"] = _UNCHANGING
-    return _conditional(request, response, _etag(found, offer, frames))
+    numbers = frame_numbers(frames)
+    found = retrieve.find_frames(request.user, study, series, instance, numbers)
+    return _frames(request, found)
 
 
-def _etag(found: Instance, offer: Offer, what: str) -> str:
-    """ETag of a part of an object in one form: another form is another representation."""
-    form = hashlib.sha256(f"{offer} {what}".encode()).hexdigest()
-    return f"{found.stored_object.sha256[:24]}-{form[:16]}"
+def _frames(request: HttpRequest, found: Frames) -> HttpResponseBase:
+    stored = found.instance.stored_object
+    own = content.web_transfer_syntax(stored)
+    offer = offer_frames(accepted(request), [own], alone=len(found.numbers) == 1)
+    syntax = offer.transfer_syntaxes[own]
+    etag = etag_of(stored.sha256, offer, found.numbers, is_strong=offer.single_part)
+
+    def make() -> HttpResponseBase:
+        frames = retrieve.retrieve_frames(found, syntax)
+        content_type = offer.content_type(syntax)
+        if offer.single_part:
+            frame = frames if request.method == "HEAD" else _in_memory(frames)
+            return single_part(request, content_type, frame, etag=etag)
+        url = retrieve.instance_url(_base_url(request), found.instance)
+        parts = (
+            Part(content_type, [frame], f"{url}/frames/{number}")
+            for number, frame in zip(found.numbers, frames, strict=True)
+        )
+        return multipart(request, offer.media_type, parts)
+
+    return unless_unchanged(request, etag, UNCHANGING, make)
 
 
-def _frame_numbers(text: str) -> list[int]:
-    """A list as `1,2,5`, numbers from 1 (PS3.18 10.4.1.1.6)."""
-    try:
-        return [int(number) for number in text.split(",")]
-    except ValueError as error:
-        raise InvalidQueryError("Frames are a list of numbers such as 1,2,5.") from error
+def _in_memory(frames: Iterator[bytes]) -> Ranged:
+    """One frame, so that any range of it can be had."""
+    frame = b"".join(frames)
+    return Ranged(len(frame), lambda start, end: iter([frame[start:end]]))
+
+
+def frame_numbers(text: str) -> list[int]:
+    """A list as `1,2,5`, numbers from 1, none twice (PS3.18 10.4.1.1.6).
+
+    Raises:
+        InvalidQueryError: If it is none.
+    """
+    numbers = text.split(",")
+    if not all(number.isascii() and number.isdigit() for number in numbers):
+        raise InvalidQueryError("Frames are a list of numbers such as 1,2,5.")
+    if len(set(numbers)) < len(numbers):
+        raise InvalidQueryError("A list of frames names each of them once.")
+    return [int(number[:20]) for number in numbers]  # longer ones are too large all the same
+
+
+# --- Bulk data ------------------------------------------------------------------------------------
 
 
 @require_safe
 @answers_errors
 def retrieve_bulk_data(
-    request: HttpRequest, study: str, series: str, instance: str, tag: str
+    request: HttpRequest, study: str, series: str | None = None, instance: str | None = None
 ) -> HttpResponseBase:
-    found = retrieve.find_instance(request.user, study, series, instance)
-    if tag == retrieve.PIXEL_DATA and found.stored_object.frame_starts:
-        count = retrieve.number_of_frames(found.stored_object)
-        frames = ",".join(str(number) for number in range(1, count + 1))
-        return retrieve_frames(request, study, series, instance, frames)
-    # Whatever the pixels are compressed with, all else is as it is, in little endian.
-    offer = offer_frames(request, EXPLICIT_VR_LITTLE_ENDIAN, alone=True)
-    value = retrieve.retrieve_bulk_value(found, tag)
-    response = _payload(offer, OCTET_STREAM, [(offer.content_type, value)])
-    response.headers["Cache-Control"] = _UNCHANGING
-    return _conditional(request, response, _etag(found, offer, tag))
+    """All long values below a resource, in parts (PS3.18 10.4.1.1.5)."""
+    return _bulk_data(request, _find_set(request, study, series, instance))
 
 
 @require_safe
 @answers_errors
-def retrieve_series_thumbnail(request: HttpRequest, study: str, series: str) -> HttpResponseBase:
-    thumbnail = retrieve.retrieve_thumbnail(request.user, study, series)
-    response = HttpResponse(thumbnail.content, content_type="image/jpeg")
-    return _conditional(request, response, thumbnail.etag)
+def retrieve_pixel_data(
+    request: HttpRequest, study: str, series: str | None = None, instance: str | None = None
+) -> HttpResponseBase:
+    """All pixels below a resource, in parts; of an instance also alone (PS3.18 10.4.1.1.6)."""
+    if series is None or instance is None:
+        return _bulk_data(request, _find_set(request, study, series, None), pixels_only=True)
+    found = retrieve.find_instance(request.user, study, series, instance)
+    held = (tag for tag in content.FLOAT_PIXEL_DATA if tag in found.stored_object.bulk_values)
+    return _bulk_value(request, found, next(held, PIXEL_DATA))
 
 
-def _payload(
-    offer: Offer, part_type: str, parts: Iterable[tuple[str, Iterable[bytes]]]
-) -> StreamingHttpResponse:
-    """The parts as one body; what fails on the first bytes still fails as an error."""
-    if offer.single_part:
-        pieces = itertools.chain.from_iterable(content for _, content in parts)
-        response = StreamingHttpResponse(_started(pieces), content_type=offer.content_type)
-    else:
-        boundary = new_boundary()
-        response = StreamingHttpResponse(
-            _started(write_parts(boundary, parts), pieces=2),
-            content_type=f'multipart/related; type="{part_type}"; boundary={boundary}',
-        )
-    patch_vary_headers(response, ["Accept"])
-    response.headers["X-Content-Type-Options"] = "nosniff"
+def _find_set(
+    request: HttpRequest, study: str, series: str | None, instance: str | None
+) -> retrieve.InstanceSet:
+    if series is None or instance is None:
+        return retrieve.find_instance_set(request.user, study, series)
+    return _set_of(retrieve.find_instance(request.user, study, series, instance))
+
+
+def _bulk_data(
+    request: HttpRequest, instances: retrieve.InstanceSet, *, pixels_only: bool = False
+) -> HttpResponseBase:
+    syntaxes = {content.on_the_web(syntax) for syntax in instances.transfer_syntaxes}
+    offer = offer_frames(accepted(request), syntaxes, alone=False)
+    parts = _bulk_parts(request, offer, instances, pixels_only=pixels_only)
+    first = next(parts, None)
+    if first is None:
+        raise NotFoundError("There is no bulk data.")
+    response = multipart(request, offer.media_type, itertools.chain([first], parts))
+    response.headers["Cache-Control"] = REVALIDATE
     return response
 
 
-def _started(content: Iterable[bytes], *, pieces: int = 1) -> Iterator[bytes]:
-    iterator = iter(content)
-    first = list(itertools.islice(iterator, pieces))
-    return itertools.chain(first, iterator)
+def _bulk_parts(
+    request: HttpRequest, offer: Offer, instances: Iterable[Instance], *, pixels_only: bool
+) -> Iterator[Part]:
+    base = _base_url(request)
+    for instance in instances:
+        syntax = offer.transfer_syntaxes[content.web_transfer_syntax(instance.stored_object)]
+        url = retrieve.instance_url(base, instance)
+        for value in retrieve.retrieve_bulk_data(instance, syntax, pixels_only=pixels_only):
+            content_type = offer.content_type(syntax) if value.is_pixels else _OCTETS
+            yield Part(content_type, value.content, f"{url}/{value.path}")
 
 
-def _conditional(request: HttpRequest, response: HttpResponseBase, etag: str) -> HttpResponseBase:
-    """304 where the client already has it."""
-    response.headers["ETag"] = f'"{etag}"'
-    response.headers.setdefault("Cache-Control", _REVALIDATE)
-    return get_conditional_response(request, etag=f'"{etag}"', response=response) or response  # type: ignore[arg-type]
+@require_safe
+@answers_errors
+def retrieve_bulk_value(
+    request: HttpRequest, study: str, series: str, instance: str, tag: str
+) -> HttpResponseBase:
+    """One long value, by the address that the metadata gives it."""
+    found = retrieve.find_instance(request.user, study, series, instance)
+    return _bulk_value(request, found, tag.upper())
+
+
+def _bulk_value(request: HttpRequest, found: Instance, tag: str) -> HttpResponseBase:
+    stored = found.stored_object
+    if tag == PIXEL_DATA and stored.frame_starts:
+        return _frames(request, content.all_frames(found))
+    offer, value = offer_bulk_value(accepted(request)), content.bulk_value(found, tag)
+    etag = etag_of(stored.sha256, offer, tag, is_strong=offer.single_part)
+
+    def make() -> HttpResponseBase:
+        if offer.single_part:
+            return single_part(request, _OCTETS, value, etag=etag)
+        url = retrieve.instance_url(_base_url(request), found)
+        return multipart(request, OCTET_STREAM, [Part(_OCTETS, value, f"{url}/bulkdata/{tag}")])
+
+    return unless_unchanged(request, etag, UNCHANGING, make)

@@ -54,7 +54,7 @@ def many(store):
         ),
         pytest.param(
             "/dicom-web/studies/1.2.3/series/1.2.3.1?accept=multipart/related;transfer-syntax=*",
-            WHO + 1, id="a series, whole",
+            WHO + 2, id="a series, whole: its transfer syntaxes, instances",
         ),
     ],
 )  # fmt: skip

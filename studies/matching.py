@@ -1,0 +1,342 @@
+"""Attribute matching (PS3.4 C.2.2.2): the keys of a search as conditions on rows.
+
+Person names are compared whole group by whole group, without case, accents and the difference
+between separators (see `names.fold`); each group that a key gives has to be one of the name's.
+Numbers are compared as numbers. Dates and times are those that the modality's clock showed.
+"""
+
+import datetime
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, Value
+from django.db.models.functions import Upper
+
+from studies.dicom.attributes import (
+    BY_KEYWORD,
+    BY_PATH,
+    REQUEST_ATTRIBUTES_SEQUENCE,
+    Attribute,
+    Level,
+    is_uid,
+    tag_path,
+)
+from studies.dicom.names import fold
+from studies.dicom.parse import to_date, to_time
+from studies.errors import InvalidQueryError
+from studies.models import Series
+
+T = TypeVar("T", datetime.date, datetime.time)
+
+# From a row of one level to the row that holds the attributes of another.
+PATHS = {
+    Level.STUDY: {Level.PATIENT: "", Level.STUDY: ""},
+    Level.SERIES: {Level.PATIENT: "study__", Level.STUDY: "study__", Level.SERIES: ""},
+    Level.INSTANCE: {
+        Level.PATIENT: "series__study__",
+        Level.STUDY: "series__study__",
+        Level.SERIES: "series__",
+        Level.INSTANCE: "",
+    },
+}
+_SPECIFIC_CHARACTER_SET = "00080005"
+# A date and the time that goes with it: ranges of both are one span of time.
+_MOMENTS = (
+    ("StudyDate", "StudyTime"),
+    ("PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime"),
+)
+# Columns with an index of their capitals, in which a beginning or a part is found.
+_INDEXED_IN_CAPITALS = {"patient_id", "accession_number", "study_description"}
+# More is no honest pattern, and each costs the database time.
+_MAX_WILDCARDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a client may ask for beyond plain matching (PS3.18 8.3.4).
+
+    Attributes:
+        fuzzy: Every word of a person's name, in any order, begins a word of the name or is
+            similar to a part of it.
+        empty_values: `""` matches what has no value.
+        multiple_values: Of several values each has to be there, not one of them.
+    """
+
+    fuzzy: bool = False
+    empty_values: bool = False
+    multiple_values: bool = False
+
+
+Keys = dict[Attribute, str]
+
+
+def condition(level: Level, keys: Mapping[str, str], options: Options) -> Q:
+    """What a row of this level has to be to match every key.
+
+    Args:
+        level: STUDY, SERIES or INSTANCE.
+        keys: Keyword, tag or path of them → value in the notation of PS3.18 8.3.4.1.
+        options: How to match.
+
+    Raises:
+        InvalidQueryError: On a key that is unknown, given twice or of a lower level, or a
+            malformed value.
+    """
+    wanted = _wanted(level, keys)
+    result = Q()
+    for names in _MOMENTS:
+        result &= _match_span(level, wanted, *(BY_KEYWORD[name] for name in names))
+    for attribute, value in wanted.items():
+        path = PATHS[level][attribute.level] + attribute.column
+        result &= _match(path, value, attribute, options)
+    return result
+
+
+def _wanted(level: Level, keys: Mapping[str, str]) -> Keys:
+    """The keys that exclude anything; all others only have to be keys."""
+    wanted: Keys = {}
+    seen = set()
+    for name, padded in keys.items():
+        path = tag_path(name)
+        if path in seen:
+            raise InvalidQueryError(f"{name[:64]} is given twice")
+        seen.add(path)
+        value = padded.strip(" ")  # padding (PS3.5 6.2)
+        if path and (value in ("", "*") or path == _SPECIFIC_CHARACTER_SET):
+            continue  # universal matching (PS3.4 C.2.2.2.3), and what is never matched
+        attribute = _attribute(name, path, level)
+        _check(attribute, value)
+        wanted[attribute] = value
+    return wanted
+
+
+def _attribute(name: str, path: str, level: Level) -> Attribute:
+    if path == REQUEST_ATTRIBUTES_SEQUENCE:
+        raise InvalidQueryError(f"{name} is a sequence; name an attribute in it, after a dot")
+    attribute = BY_PATH.get(path)
+    if attribute is None or not attribute.matches:
+        raise InvalidQueryError(f"{name[:64]} is not a key that this archive matches")
+    if attribute.level not in PATHS[level]:
+        raise InvalidQueryError(f"{name} belongs to a lower level than the one searched")
+    return attribute
+
+
+def _check(attribute: Attribute, value: str) -> None:
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidQueryError(f"{attribute.keyword} holds a character that no value has")
+    if value.count("*") + value.count("?") > _MAX_WILDCARDS:
+        raise InvalidQueryError(f"{attribute.keyword} has more than {_MAX_WILDCARDS} wildcards")
+
+
+def _match(path: str, value: str, attribute: Attribute, options: Options) -> Q:
+    if options.empty_values and value == '""':
+        return _is_empty(path, attribute)
+    if attribute.derived:
+        return _match_modalities(path, value, options)
+    if attribute.vr == "PN" and options.fuzzy:
+        return _match_similar(path, value)
+    return _MATCHERS[attribute.vr](path, value, attribute)
+
+
+def _is_empty(path: str, attribute: Attribute) -> Q:
+    """Empty value matching (PS3.4 C.2.2.2.7)."""
+    if attribute.derived:
+        return Q(**{path: []})
+    if attribute.vr in ("DA", "TM", "IS"):
+        return Q(**{f"{path}__isnull": True})
+    return Q(**{f"{path}_folded" if attribute.vr == "PN" else path: ""})
+
+
+# --- Texts, UIDs and numbers ---------------------------------------------------------------------
+
+
+def _match_uid(path: str, value: str, attribute: Attribute) -> Q:
+    uids = re.split(r"[,\\]", value)
+    if not all(is_uid(uid) for uid in uids):
+        raise InvalidQueryError(f"{attribute.keyword} is not a list of UIDs")
+    return Q(**{f"{path}__in": uids})
+
+
+def _match_text(path: str, value: str, attribute: Attribute) -> Q:
+    """Single value or wildcards, case-sensitive (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
+    if not _has_wildcards(value):
+        return Q(**{path: value})
+    result = Q(_like(F(path), Value(_like_pattern(value))))
+    if attribute.column in _INDEXED_IN_CAPITALS:
+        # The same said of capitals, of which there is an index. A letter may have two of them.
+        capitals = Upper(Value(_like_pattern(value.replace("?", "*"))))
+        result &= Q(_like(Upper(path), capitals))
+    return result
+
+
+def _match_number(path: str, value: str, attribute: Attribute) -> Q:
+    if not re.fullmatch(r"[+-]?[0-9]{1,12}", value):  # an IS has no more (PS3.5 6.2)
+        raise InvalidQueryError(f"{attribute.keyword} is not a whole number")
+    return Q(**{path: int(value)})
+
+
+def _match_modalities(path: str, value: str, options: Options) -> Q:
+    """Modalities in Study (PS3.4 C.3.4): one of those given or, if so opted, all of them.
+
+    What a list means without multiple value matching is open (PS3.4 C.2.2.3); clients that send
+    one mean alternatives.
+    """
+    values = [part.strip(" ") for part in re.split(r"[,\\]", value)]
+    if options.multiple_values and len(values) > 1:
+        if _has_wildcards(value):
+            raise InvalidQueryError("ModalitiesInStudy has wildcards in a list of values")
+        return Q(**{f"{path}__contains": values})
+    study = OuterRef(path.removesuffix("modalities_in_study") + "pk")
+    result = Q(**{f"{path}__overlap": [part for part in values if not _has_wildcards(part)]})
+    for part in filter(_has_wildcards, values):
+        alike = Series.objects.filter(_like(F("modality"), Value(_like_pattern(part))), study=study)
+        result |= Q(Exists(alike))
+    return result
+
+
+def _has_wildcards(value: str) -> bool:
+    return "*" in value or "?" in value
+
+
+def _like_pattern(value: str) -> str:
+    """`*` and `?` in the notation of LIKE, whose own signs are letters here."""
+    escaped = re.sub(r"([\\%_])", r"\\\1", value)
+    return re.sub(r"\*+", "%", escaped).replace("?", "_")
+
+
+def _like(text: Func | F, pattern: Func | Value) -> Func:
+    return Func(
+        text, pattern, template="%(expressions)s", arg_joiner=" LIKE ",
+        output_field=BooleanField(),
+    )  # fmt: skip
+
+
+# --- Person names --------------------------------------------------------------------------------
+
+
+def _match_name(path: str, value: str, _: Attribute | None = None) -> Q:
+    """Whole component groups, without case and accents (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
+    result = Q()
+    for group in value.split("="):
+        if plain := group.strip("^ "):
+            result &= Q(**{f"{path}_folded__regex": f"(^|=){_name_regex(plain)}($|=)"})
+    return result
+
+
+def _name_regex(group: str) -> str:
+    special = {"*": "[^=]*", "?": "[^=]"}
+    pieces = re.split(r"([*?])", re.sub(r"\*+", "*", group))
+    return "".join(special.get(piece) or re.escape(_fold_piece(piece)) for piece in pieces)
+
+
+def _fold_piece(piece: str) -> str:
+    """As `fold`, but separators at its edges stay: they matter next to a wildcard."""
+    core = fold(piece)
+    before = " " if core and piece[:1] in "^ " else ""
+    after = " " if core and piece[-1:] in "^ " else ""
+    return f"{before}{core}{after}" if core else (" " if piece else "")
+
+
+def _match_similar(path: str, value: str) -> Q:
+    """Fuzzy matching (PS3.18 8.3.4.2): never fewer than without.
+
+    Similar is what pg_trgm calls so at its own threshold of word similarity.
+    """
+    result = Q()
+    for word in fold(re.sub(r"[*?]", " ", value)).split():
+        begins = Q(**{f"{path}_folded__regex": f"(^|[ =]){re.escape(word)}"})
+        similar = Func(
+            Value(word), F(f"{path}_folded"), template="%(expressions)s", arg_joiner=" <%% ",
+            output_field=BooleanField(),
+        )  # fmt: skip
+        result &= begins | Q(similar)
+    return result | _match_name(path, value) if _has_wildcards(value) else result
+
+
+# --- Dates and times -----------------------------------------------------------------------------
+
+
+def _match_date(path: str, value: str, attribute: Attribute) -> Q:
+    first, last = _ends(value, attribute, to_date, to_date)
+    result = _between(path, first, last)
+    if attribute.keyword == "StudyDate":  # the same in terms of the column that has an index
+        first_moment = first and _moment(first, datetime.time.min)
+        last_moment = last and _moment(last, datetime.time.max)
+        result &= _between(_moment_path(path), first_moment, last_moment)
+    return result
+
+
+def _match_time(path: str, value: str, attribute: Attribute) -> Q:
+    return _between(path, *_ends(value, attribute, to_time, _last_time))
+
+
+def _match_span(level: Level, wanted: Keys, date: Attribute, time: Attribute) -> Q:
+    """A range of dates and one of times of the same form as one span (PS3.4 C.2.2.2.5.4).
+
+    Both keys are taken out of `wanted` then. What lacks either value is in no span.
+    """
+    forms = [[bool(end) for end in wanted.get(key, "").split("-")] for key in (date, time)]
+    if forms[0] != forms[1] or len(forms[0]) != 2:  # noqa: PLR2004 - a range has two ends
+        return Q()
+    dates = _ends(wanted.pop(date), date, to_date, to_date)
+    times = _ends(wanted.pop(time), time, to_time, _last_time)
+    prefix = PATHS[level][date.level]
+    days, clock = prefix + date.column, prefix + time.column
+    result = Q(**{f"{days}__isnull": False, f"{clock}__isnull": False})
+    for bound, day, moment in zip(("gte", "lte"), dates, times, strict=True):
+        if day is None or moment is None:
+            continue
+        if date.keyword == "StudyDate":
+            result &= Q(**{f"{prefix}study_moment__{bound}": _moment(day, moment)})
+        else:
+            beyond = {f"{days}__{bound.removesuffix('e')}": day}
+            result &= Q(**beyond) | Q(**{days: day, f"{clock}__{bound}": moment})
+            result &= Q(**{f"{days}__{bound}": day})
+    return result
+
+
+def _moment_path(path: str) -> str:
+    return path.removesuffix("study_date") + "study_moment"
+
+
+def _moment(day: datetime.date, time: datetime.time) -> datetime.datetime:
+    return datetime.datetime.combine(day, time, datetime.UTC)
+
+
+def _last_time(text: str) -> datetime.time | None:
+    """The last moment that a TM value of reduced precision stands for (PS3.5 6.2)."""
+    digits = re.sub("[:.]", "", text)
+    latest = digits + "235959999999"[len(digits) :]
+    return to_time(text) and to_time(f"{latest[:6]}.{latest[6:]}")
+
+
+def _ends(
+    value: str,
+    attribute: Attribute,
+    first_of: Callable[[str], T | None],
+    last_of: Callable[[str], T | None],
+) -> tuple[T | None, T | None]:
+    """Of `a`, `a-b`, `a-` or `-b`, both included (PS3.4 C.2.2.2.5); None where it is open."""
+    start, dash, end = value.partition("-")
+    end = end if dash else start
+    first, last = first_of(start) if start else None, last_of(end) if end else None
+    if (start and first is None) or (end and last is None) or not (start or end):
+        raise InvalidQueryError(f"{attribute.keyword} is not a value or a range")
+    return first, last
+
+
+def _between(path: str, first: object, last: object) -> Q:
+    result = Q(**{f"{path}__isnull": False})
+    if first is not None:
+        result &= Q(**{f"{path}__gte": first})
+    if last is not None:
+        result &= Q(**{f"{path}__lte": last})
+    return result
+
+
+_MATCHERS: dict[str, Callable[[str, str, Attribute], Q]] = {
+    "UI": _match_uid, "PN": _match_name, "DA": _match_date, "TM": _match_time,
+    "IS": _match_number, "LO": _match_text, "SH": _match_text, "CS": _match_text,
+}  # fmt: skip
