@@ -1,6 +1,7 @@
 """The same data in both archives: seeded studies, a CT study, and no leftovers of storing."""
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,19 @@ from bench.dicomweb.servers import Orthanc, Portal
 def prepare(portal: Portal, orthanc: Orthanc, studies: int) -> None:
     """Seed the portal, and Orthanc's index from it, where that has not been done before."""
     portal.prepare(studies)
-    orthanc.start()  # makes its tables
-    orthanc.stop()
-    objects = portal.directory / "objects"
-    orthanc_index.fill(orthanc.conninfo, orthanc.storage, portal.conninfo, objects)
+    if orthanc.directory.exists():
+        return
     with psycopg.connect(portal.conninfo, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
+    # Under another name until it is whole: what an interrupted run leaves is made again.
+    unfinished = Orthanc(orthanc.directory.with_name("orthanc-unfinished"))
+    shutil.rmtree(unfinished.directory, ignore_errors=True)
+    unfinished.start()  # makes its tables
+    unfinished.stop()
+    objects = portal.directory / "objects"
+    orthanc_index.fill(unfinished.conninfo, unfinished.storage, portal.conninfo, objects)
+    unfinished.database.stop()
+    unfinished.directory.rename(orthanc.directory)
 
 
 def store_ct_study(portal: Portal, orthanc: Orthanc, study: CtStudy, files: Path) -> None:

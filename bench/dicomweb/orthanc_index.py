@@ -56,7 +56,7 @@ _SERIES = """
 
 
 def fill(orthanc_conninfo: str, storage: Path, portal_conninfo: str, objects: Path) -> None:
-    """Fill an Orthanc that has made its tables and does not run; does nothing where it has studies.
+    """Fill an Orthanc that has made its tables and does not run.
 
     Args:
         orthanc_conninfo: Its database.
@@ -65,8 +65,6 @@ def fill(orthanc_conninfo: str, storage: Path, portal_conninfo: str, objects: Pa
         objects: The portal's object store.
     """
     with psycopg.connect(orthanc_conninfo) as target:
-        if target.execute("SELECT EXISTS (SELECT FROM resources)").fetchone()[0]:
-            return
         # No triggers and foreign keys: what they would count and check is done at the end.
         target.execute("SET session_replication_role = replica")
         target.execute("SET maintenance_work_mem = '1GB'")

@@ -53,7 +53,6 @@ class Server:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -139,6 +138,7 @@ class Orthanc(Server):
         return self.database.conninfo(DATABASE)
 
     def start(self) -> None:
+        self.directory.mkdir(exist_ok=True)
         self.database.start()
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -177,7 +177,7 @@ class Nginx(Server):
         return self.directory / "www"
 
     def start(self) -> None:
-        self.root.mkdir(exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         path = self.directory / "nginx.conf"
