@@ -1,7 +1,9 @@
 """The same data in both archives: seeded studies, a CT study, and no leftovers of storing."""
 
 import hashlib
+import json
 import shutil
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +44,10 @@ def store_ct_study(portal: Portal, orthanc: Orthanc, study: CtStudy, files: Path
 def compare(portal: Portal, orthanc: Orthanc) -> str:
     """How many sampled searches give the same studies in both."""
     keys = operations.keys(portal.conninfo)[:20]
-    questions = [f"PatientID={key.patient_id}" for key in keys]
-    questions += [f"AccessionNumber={key.accession_number}" for key in keys]
-    questions += [f"StudyDate={key.date}&ModalitiesInStudy={key.modality}" for key in keys[:5]]
-    same = sum(_answer(portal, question) == _answer(orthanc, question) for question in questions)
+    questions: list[dict[str, str]] = [{"PatientID": key.patient_id} for key in keys]
+    questions += [{"AccessionNumber": key.accession_number} for key in keys]
+    questions += [{"StudyDate": key.date, "ModalitiesInStudy": key.modality} for key in keys[:5]]
+    same = sum(_is_answered_alike(portal, orthanc, question) for question in questions)
     counts = Connection(orthanc.url, {}).get_json("/statistics")
     return (
         f"{same} of {len(questions)} sampled searches give the same studies;"
@@ -54,14 +56,39 @@ def compare(portal: Portal, orthanc: Orthanc) -> str:
     )
 
 
-_COMPARED = ("00080020", "00080030", "00080050", "00100010", "00100020", "00100030", "0020000D")
+_COMPARED = {
+    "PatientID": "00100020", "AccessionNumber": "00080050", "StudyDate": "00080020",
+    "StudyTime": "00080030", "StudyDescription": "00081030", "StudyInstanceUID": "0020000D",
+}  # fmt: skip
 
 
-def _answer(server: Portal | Orthanc, question: str) -> list[Any]:
+def _is_answered_alike(portal: Portal, orthanc: Orthanc, question: dict[str, str]) -> bool:
+    """By Orthanc's QIDO-RS as many, by its own search the very same.
+
+    Its QIDO-RS describes what it found from the files, which are the phantoms' (see
+    orthanc_index); its own search does so from the index.
+    """
+    path = f"/studies?{urllib.parse.urlencode(question)}"
+    ours = _search(portal, path)
+    body = json.dumps({"Level": "Study", "Expand": True, "Query": question}).encode()
+    connection = Connection(orthanc.url, {})
+    theirs = json.loads(connection.post("/tools/find", "application/json", len(body), [body]))
+    values = [_values(study["MainDicomTags"] | study["PatientMainDicomTags"]) for study in theirs]
+    return sorted(map(_values, ours)) == sorted(values) and len(_search(orthanc, path)) == len(ours)
+
+
+def _search(server: Portal | Orthanc, path: str) -> list[dict[str, Any]]:
     connection = Connection(f"{server.url}/dicom-web", server.headers)
-    found = connection.get_json(f"/studies?{question}", operations.JSON)
-    rows = [[study.get(tag, {}).get("Value") for tag in _COMPARED] for study in found]
-    return sorted(rows, key=lambda row: row[-1])
+    found: list[dict[str, Any]] = connection.get_json(path, operations.JSON)
+    return found
+
+
+def _values(study: dict[str, Any]) -> list[str]:
+    """Of a study as QIDO-RS or as Orthanc's own search describes it."""
+    return [
+        study[keyword] if keyword in study else str(study.get(tag, {}).get("Value", [""])[0])
+        for keyword, tag in _COMPARED.items()
+    ]
 
 
 # --- Taking away what was stored -----------------------------------------------------------------

@@ -56,9 +56,8 @@ def run(operation: Operation, *, clients: int, seconds: float, fewest: int = 1) 
         theirs.close()
         ends.append((process, ours))
     answers = [(ours.recv(), process.join())[0] for process, ours in ends]
-    for answer in answers:
-        if isinstance(answer, str):
-            raise FailedError(answer)
+    if failures := [answer for answer in answers if isinstance(answer, str)]:
+        raise FailedError(max(failures, key=len))  # those who waited at the barrier say less
     started = min(start for start, _, _ in answers)
     ended = max(end for _, end, _ in answers)
     return Timings([one for _, _, latencies in answers for one in latencies], ended - started)

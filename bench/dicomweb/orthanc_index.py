@@ -4,7 +4,8 @@ Orthanc 1.10 with its PostgreSQL index 4.0 keeps a row for each patient, study, 
 (Resources), their main tags one by one (MainDicomTags), those it searches by once more in capitals
 (DicomIdentifiers), and where files lie (AttachedFiles). The rows are written as it writes them
 itself. Each series has its first instance only: fewer rows than the portal searches, which is in
-Orthanc's favour. Its file is the phantom that the portal's instance shares too.
+Orthanc's favour. Its file is the phantom that the portal's instance shares too, so whatever Orthanc
+reads from a file, answers of QIDO-RS among them, names the phantom.
 """
 
 import hashlib
