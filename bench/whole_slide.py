@@ -133,7 +133,10 @@ def jpeg(tile: Image.Image) -> bytes:
 
 
 def must_show_tissue(visitor: Visit) -> None:
-    visitor.page.wait_for_load_state("networkidle")
-    visitor.page.wait_for_timeout(1000)  # the last tiles are decoded and drawn
-    seen = colours(visitor.screenshot("slide"))
-    assert seen > MOST_COLOURS_OF_NOTHING, f"only {seen} colours"
+    """Tiles are decoded one after the other, so look until they are there."""
+    for _ in range(30):
+        visitor.page.wait_for_timeout(1000)
+        seen = colours(visitor.screenshot("slide"))
+        if seen > MOST_COLOURS_OF_NOTHING:
+            return
+    raise AssertionError(f"only {seen} colours")

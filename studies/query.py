@@ -254,9 +254,13 @@ def read_matches(
         limit: Rows of the page, at most MAX_RESULTS.
     """
     limit = min(limit, MAX_RESULTS)
-    page = queryset.values_list(*columns)[offset : offset + limit + 1]
+    page = queryset[offset : offset + limit + 1]
+    if queryset.model is not Study:
+        # Joined only then: the planner would prepare for joining all rows, and sort whole ones.
+        page = queryset.model._default_manager.filter(pk__in=page.values("pk"))
+        page = page.order_by(*queryset.query.order_by)
     try:
-        rows = _with_count(page, queryset, limit)
+        rows = _with_count(page.values_list(*columns), queryset, limit)
     except EmptyResultSet:  # nothing can match, or nothing may be seen
         return Matches([], 0, is_exact=True)
     seen = offset + len(rows)

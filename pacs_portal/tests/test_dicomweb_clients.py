@@ -360,11 +360,11 @@ def test_orthanc_without_chunks_and_transfer_syntaxes_does_it_too(orthanc):
 
 def test_orthanc_searches(orthanc, ct):
     answer = do(
-        orthanc, "chunked", "qido",
+        orthanc, "chunked", "get",
         {"Uri": "/studies", "Arguments": {"StudyInstanceUID": ct.StudyInstanceUID, "00081030": ""}},
     ).json()  # fmt: skip
 
-    assert [study["0020,000d"]["Value"] for study in answer] == [ct.StudyInstanceUID]
+    assert [study["0020000D"]["Value"] for study in answer] == [[ct.StudyInstanceUID]]
 
 
 def test_orthanc_deletes(orthanc, client):

@@ -31,7 +31,7 @@ def content(response) -> list:
 @pytest.fixture
 def three(store):
     for number in range(3):
-        store(make_file(SOPInstanceUID=f"1.2.3.9.{number}", InstanceNumber=str(number)))
+        store(make_file(SOPInstanceUID=f"1.2.3.{4 + number}", InstanceNumber=str(number)))
 
 
 @pytest.mark.parametrize("resource", [STUDY, SERIES, INSTANCE])
@@ -63,8 +63,9 @@ def test_metadata_in_xml_are_a_native_dicom_model_for_each_instance(client, thre
         address, headers={"Accept": 'multipart/related; type="application/dicom+xml"'}
     )
 
-    assert [type_ for type_, _ in parts(response)] == ["application/dicom+xml"] * len(headers)
-    assert [dataset_from_xml(part) for _, part in parts(response)] == headers
+    types, models = zip(*parts(response), strict=True)
+    assert types == ("application/dicom+xml",) * len(headers)
+    assert [dataset_from_xml(model) for model in models] == headers
     assert response["ETag"] == client.get(address)["ETag"]
 
 

@@ -572,7 +572,7 @@ def test_a_frame_is_transcoded_as_it_is_asked_for(client, store):
 def test_a_list_of_frames_names_each_once(client, store):
     store(make_file(NumberOfFrames="2", PixelData=bytes(64)))
 
-    response = client.get(f"{INSTANCE}/frames/1,2,1")
+    response = client.get(f"{INSTANCE}/frames/1,2,01")
 
     assert (response.status_code, "once" in response.json()["error"]) == (400, True)
 
