@@ -1,5 +1,6 @@
 """Storing by DICOMweb (PS3.18 10.5) as clients see it."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -377,8 +378,8 @@ def test_the_address_says_which_methods_it_knows(technologist):
 
 
 def test_an_instance_that_comes_alone_and_breaks_off_is_a_bad_request(technologist, object_store):
-    class Broken:
-        def read(self, _size: int) -> bytes:
+    class Broken(io.BytesIO):
+        def read(self, _size: int = -1, /) -> bytes:
             raise ConnectionResetError
 
     response = technologist.generic(
