@@ -383,8 +383,8 @@ def test_an_instance_that_comes_alone_and_breaks_off_is_a_bad_request(technologi
             raise ConnectionResetError
 
     response = technologist.generic(
-        "POST", STUDIES, content_type="application/dicom",
-        **{"wsgi.input": Broken(), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+        "POST", STUDIES, CONTENT_TYPE="application/dicom", CONTENT_LENGTH="",
+        **{"wsgi.input": Broken(), "wsgi.input_terminated": True},
     )  # fmt: skip
 
     assert response.status_code == 400
