@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from django.http import HttpRequest
 
 from studies.dicom import pixels
-from studies.dicom.parse import EXPLICIT_VR_LITTLE_ENDIAN
+from studies.dicom.parse import (
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+)
 from studies.errors import InvalidQueryError, NotAvailableError
 
 DICOM = "application/dicom"
@@ -57,6 +61,9 @@ LOSSY_TRANSFER_SYNTAXES = {
         "103.1", "104", "104.1", "105", "105.1", "106", "106.1", "107", "108", "112", "203",
     )
 }  # fmt: skip
+
+# Not to be used on the web (PS3.18 8.7.3.5.2): had by `*` alone, which means whatever is stored.
+_NEVER_NAMED = {IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN}
 
 # Rendered media types (PS3.18 Table 8.7.4-1), the default first; one of them can move.
 RENDERED_MEDIA_TYPES = (JPEG, "image/png", "image/gif")
@@ -280,7 +287,7 @@ def _target(wish: MediaRange, media_type: str, stored: str) -> str | None:
         default = _default(stored)
         # Who takes anything takes it as it is, rather than nothing.
         return default or (stored if wish.content == _ANYTHING else None)
-    return _if_available(stored, named)
+    return None if named in _NEVER_NAMED else _if_available(stored, named)
 
 
 def _image_target(named: str, media_type: str, stored: str) -> str | None:

@@ -19,6 +19,7 @@ from studies.errors import InvalidQueryError, NotAvailableError
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+DEFLATED = "1.2.840.10008.1.2.1.99"
 RLE = "1.2.840.10008.1.2.5"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
@@ -139,6 +140,10 @@ def test_whatever_a_client_accepts_is_read_or_refused_in_words(text):
             id="any syntax means as stored",
         ),
         pytest.param(
+            f'multipart/related; type="application/dicom"; transfer-syntax={DEFLATED}', DEFLATED,
+            DEFLATED, id="deflated may be named",
+        ),
+        pytest.param(
             'multipart/related; type="application/dicom"; transfer-syntax=*', IMPLICIT, IMPLICIT,
             id="bit for bit, whatever it is stored in",
         ),
@@ -176,6 +181,14 @@ def test_instances_come_in_parts_of_a_transfer_syntax(accept, stored, sent):
         pytest.param(
             f'multipart/related; type="application/dicom"; transfer-syntax={IMPLICIT}', EXPLICIT,
             id="implicit VR is not made",
+        ),
+        pytest.param(
+            f'multipart/related; type="application/dicom"; transfer-syntax={IMPLICIT}', IMPLICIT,
+            id="nor sent to who names it, 8.7.3.5.2",
+        ),
+        pytest.param(
+            f'multipart/related; type="application/dicom"; transfer-syntax={BIG_ENDIAN}',
+            BIG_ENDIAN, id="nor is big endian",
         ),
         pytest.param(
             'multipart/related; type="application/dicom"; transfer-syntax=1.2.3', EXPLICIT,

@@ -119,6 +119,16 @@ def test_an_instance_comes_in_the_transfer_syntax_that_is_asked_for(ask):
     assert dataset.pixel_array[:, 0, 0].tolist() == [0, 1000, 2000]
 
 
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.2"])
+def test_what_has_no_place_on_the_web_is_not_had_by_its_name(ask, syntax):
+    """PS3.18 8.7.3.5.2: even where it is stored so."""
+    content = make_steps(transfer_syntax=syntax)
+
+    response = ask(content, contentType="application/dicom", transferSyntax=syntax)
+
+    assert response.status_code == 406
+
+
 def test_what_is_no_image_comes_as_an_instance(ask):
     content = make_file(PixelData=None, Rows=None, Columns=None)
 
