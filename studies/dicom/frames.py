@@ -1,6 +1,7 @@
 """Where each frame lies in a stored object, so that one ranged read gets it."""
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,7 +51,8 @@ class FrameIndex:
 
 
 def index_native(element: Element, pixels: PixelDescription) -> FrameIndex:
-    """Raises InvalidInstanceError if the value is shorter than the frames that it should hold."""
+    """Raises InvalidInstanceError if the value is shorter than its frames, or they are too many."""
+    _refuse_too_many(pixels.number_of_frames)
     bits = pixels.frame_bits
     if bits * pixels.number_of_frames > element.length * 8:
         raise InvalidInstanceError(
@@ -72,23 +74,32 @@ def index_encapsulated(
         number_of_frames: As the header says it.
         extended: Extended Offset Table (PS3.3 C.7.6.3.1.8), where there is one.
     """
-    if number_of_frames > _MAX_FRAMES:
-        raise InvalidInstanceError(f"more than {_MAX_FRAMES} frames")
+    _refuse_too_many(number_of_frames)
     items = _items(data, element)
     if not items:
         raise InvalidInstanceError("encapsulated pixel data has no items")
     table, fragments = items[0], items[1:]
     if not fragments:
         raise InvalidInstanceError("encapsulated pixel data has no fragments")
-    first = fragments[0][0]
-    tables = [_offsets(data, table[0] + 8, table[1], "L", first)]
+    offset_tables = [(table[0] + 8, table[1], "L")]
     if extended is not None:
-        tables.append(_offsets(data, extended.value, extended.length, "Q", first))
+        offset_tables.append((extended.value, extended.length, "Q"))
+    tables = (
+        _offsets(data, position, number_of_frames, number, fragments[0][0])
+        for position, length, number in offset_tables
+        # What is as long as it should be is unpacked, and only if it is needed.
+        if length == number_of_frames * struct.calcsize(f"<{number}")
+    )
     starts = _frame_starts(data, tables, fragments, number_of_frames)
     end = fragments[-1][0] + 8 + fragments[-1][1]
     return FrameIndex(
         element.value, element.length, element.vr, frame_starts=(*starts, end) if starts else ()
     )
+
+
+def _refuse_too_many(frames: int) -> None:
+    if frames > _MAX_FRAMES:
+        raise InvalidInstanceError(f"more than {_MAX_FRAMES} frames")
 
 
 def _items(data: Buffer, element: Element) -> list[tuple[int, int]]:
@@ -104,7 +115,7 @@ def _items(data: Buffer, element: Element) -> list[tuple[int, int]]:
 
 
 def _frame_starts(
-    data: Buffer, tables: list[list[int]], fragments: list[tuple[int, int]], frames: int
+    data: Buffer, tables: Iterable[list[int]], fragments: list[tuple[int, int]], frames: int
 ) -> list[int]:
     starts = [start for start, _ in fragments]
     if frames == 1:
@@ -112,7 +123,7 @@ def _frame_starts(
     if len(fragments) == frames:
         return starts
     for listed in tables:
-        if len(listed) == frames and _are_starts(listed, starts):
+        if _are_starts(listed, starts):
             return listed
     # A codestream begins with SOI (JPEG, JPEG-LS) or SOC (JPEG 2000): PS3.5 A.4.1 to A.4.4.
     begins = [
@@ -127,9 +138,8 @@ def _are_starts(frames: list[int], fragments: list[int]) -> bool:
     return ascending and frames[0] == fragments[0] and set(frames) <= set(fragments)
 
 
-def _offsets(data: Buffer, position: int, length: int, number: str, first: int) -> list[int]:
+def _offsets(data: Buffer, position: int, count: int, number: str, first: int) -> list[int]:
     """A table of numbers, each counted from the header of the first fragment, as positions."""
-    count = length // struct.calcsize(f"<{number}")
     return [first + offset for offset in struct.unpack_from(f"<{count}{number}", data, position)]
 
 

@@ -1,6 +1,7 @@
 """Where each frame lies: one to one, or not at all."""
 
 import struct
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -255,6 +256,31 @@ def test_pixel_data_without_a_fragment_is_refused(items, complaint):
 def test_two_million_frames_are_the_limit():
     with pytest.raises(InvalidInstanceError, match="2000000 frames"):
         index(item(b""), item(b"aa"), frames=2_000_001)
+
+
+def test_two_million_frames_are_the_limit_of_native_ones_too():
+    """A deflated file of some kilobytes could promise any number of single pixels."""
+    with pytest.raises(InvalidInstanceError, match="2000000 frames"):
+        native(2_000_001, rows=1, columns=1, bits_allocated=8, number_of_frames=2_000_001)
+
+
+@pytest.mark.parametrize(
+    ("fragments", "frames"),
+    [
+        pytest.param([item(b"aa")], 1, id="one frame"),
+        pytest.param([item(b"aa")] * 2, 2, id="a fragment each"),
+        pytest.param([item(b"aa")] * 3, 2, id="a table of other length"),
+    ],
+)
+def test_a_table_that_says_nothing_is_not_unpacked(fragments, frames):
+    large_table = item(bytes(4 * 1_000_000))
+
+    tracemalloc.start()
+    index(large_table, *fragments, frames=frames)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 5 * len(large_table)  # the file itself, joined; numbers would be ten times it
 
 
 @pytest.mark.parametrize("content", [b"no items at all", item(b"aa") + b"\0" * 8])
