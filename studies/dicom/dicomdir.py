@@ -248,7 +248,10 @@ def _element_of(header: JsonObject, keyword: str) -> Any:
     if not attribute.get("Value"):
         return None
     try:
-        return Dataset.from_json({tag: attribute})[tag]
+        alone = Dataset.from_json({tag: attribute})
+        alone.SpecificCharacterSet = _UTF_8
+        _encode(alone)  # in which some values fail that the model can hold
+        return alone[tag]
     except UNREADABLE:
         return None
 

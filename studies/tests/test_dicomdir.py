@@ -106,6 +106,21 @@ def test_a_key_that_cannot_be_read_is_empty():
     assert (record["Rows"].is_empty, record.Columns) == (True, 4)
 
 
+def test_a_key_that_cannot_be_written_is_left_out():
+    directory = Directory()
+    number = {"vr": "FD", "Value": [None, 1.0]}
+    item = {"0040A010": {"vr": "CS", "Value": ["HAS CONCEPT MOD"]}, "0040A161": number}
+    header = {
+        "0040A491": {"vr": "CS", "Value": ["COMPLETE"]},
+        "0040A730": {"vr": "SQ", "Value": [item]},
+    }
+    add(directory, sop_class="1.2.840.10008.5.1.4.1.1.88.33", header=header)
+
+    record = records(directory)[-1]
+
+    assert (record.CompletionFlag, "ContentSequence" in record) == ("COMPLETE", False)
+
+
 def test_a_directory_of_nothing_is_still_a_file():
     assert pydicom.dcmread(io.BytesIO(Directory().encode())).file_meta.TransferSyntaxUID == EXPLICIT
 
