@@ -166,7 +166,9 @@ def _frames() -> Iterator[str]:
 
 
 def _status_codes() -> Iterator[str]:
-    rows = sorted((str(status), str(kind.__doc__)) for kind, status in errors.STATUS.items())
+    rows = sorted(
+        (str(status), str(kind.__doc__).split("\n")[0]) for kind, status in errors.STATUS.items()
+    )
     return _table(("Status", "When"), rows)
 
 

@@ -10,6 +10,7 @@ from studies.errors import (
     ArchiveError,
     BusyError,
     GoneError,
+    InvalidInstanceError,
     InvalidQueryError,
     MalformedBodyError,
     NotAvailableError,
@@ -27,11 +28,13 @@ STATUS = {
     NotPermittedError: 403,
     NotFoundError: 404,
     NotAvailableError: 406,
+    InvalidInstanceError: 409,
     GoneError: 410,
     UnsupportedMediaTypeError: 415,
     BusyError: 503,
     StorageError: 503,
 }
+_RETRY_SECONDS = 5
 
 
 def answers_errors(
@@ -44,6 +47,17 @@ def answers_errors(
         try:
             return view(request, *args, **kwargs)
         except ArchiveError as error:
-            return JsonResponse({"error": str(error)}, status=STATUS.get(type(error), 500))
+            return _answer(error)
 
     return answer  # type: ignore[return-value]
+
+
+def status_of(kind: type[ArchiveError]) -> int:
+    """Of the nearest kind of error that has one."""
+    return next((STATUS[base] for base in kind.__mro__ if base in STATUS), 500)
+
+
+def _answer(error: ArchiveError) -> JsonResponse:
+    status = status_of(type(error))
+    again = {"Retry-After": str(_RETRY_SECONDS)} if status == STATUS[BusyError] else {}
+    return JsonResponse({"error": str(error)}, status=status, headers=again)

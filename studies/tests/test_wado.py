@@ -11,6 +11,8 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import RLELossless
 
 from studies import content, retrieve
+from studies.dicomweb.errors import status_of
+from studies.errors import ArchiveError, InvalidInstanceError, OtherStudyError
 from studies.models import Instance, Series, StoredObject, Study
 from studies.tests.answers import body, parts, parts_with_headers
 from studies.tests.builders import (
@@ -726,6 +728,20 @@ def test_a_range_of_what_is_stored_otherwise_is_one_of_what_is_sent(store, synta
 # --- Errors ---------------------------------------------------------------------------------------
 
 
+def kinds_below(kind: type) -> set[type]:
+    return {kind}.union(*map(kinds_below, kind.__subclasses__()))
+
+
+def test_every_error_of_the_archive_has_a_status():
+    without = [k for k in kinds_below(ArchiveError) - {ArchiveError} if status_of(k) == 500]
+
+    assert without == []
+
+
+def test_a_kind_of_an_error_has_the_status_of_that_error():
+    assert status_of(OtherStudyError) == status_of(InvalidInstanceError) == 409
+
+
 @pytest.mark.parametrize("resource", ["", "/metadata", "/frames/1", "/bulkdata/7FE00010"])
 def test_what_is_not_there_is_not_found(client, resource):
     assert client.get(f"{INSTANCE}{resource}").status_code == 404
@@ -741,4 +757,6 @@ def test_an_object_that_has_vanished_is_an_error_and_no_empty_answer(client, sto
     store(make_file())
     remove_objects(object_store)
 
-    assert client.get(INSTANCE, headers={"Accept": DICOM}).status_code == 503
+    response = client.get(INSTANCE, headers={"Accept": DICOM})
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
