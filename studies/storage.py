@@ -83,8 +83,8 @@ class LocalStore:
             raise
 
     def read(self, key: str, start: int, end: int) -> bytes:
-        with (self._root / key).open("rb") as file:
-            return os.pread(file.fileno(), end - start, start)
+        with (self._root / key).open("rb", buffering=0) as file:
+            return b"".join(_read(file.fileno(), start, end))
 
     def stream(self, key: str, start: int, end: int) -> Iterator[bytes]:
         with (self._root / key).open("rb", buffering=0) as file:
@@ -108,6 +108,13 @@ class LocalStore:
         directory.mkdir(mode=0o700, exist_ok=True)
         _fsync_directory(directory.parent)
         self._durable_directories.add(directory)
+
+
+def _read(descriptor: int, start: int, end: int) -> Iterator[bytes]:
+    """Up to the end of the file: the system reads less than 2 GiB at once."""
+    while start < end and (piece := os.pread(descriptor, end - start, start)):
+        start += len(piece)
+        yield piece
 
 
 def _pieces(start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -60,9 +60,13 @@ _META_START = _PREAMBLE + 4
 # An honest data set rarely deflates a hundredfold; small ones may do as they like.
 _MAX_DEFLATE_RATIO = 200
 _ALWAYS_INFLATED = 64 * 1024 * 1024
+# Whoever asks for a part of it waits for all of it to be inflated.
+_MAX_INFLATED = 512 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
+_DEFLATED_BYTES = 64 * 1024
 _MAX_HEADER_BYTES = 128 * 1024 * 1024
 _MAX_META_BYTES = 1024 * 1024
+MAX_META_END = _META_START + _MAX_META_BYTES
 _MAX_TEXT = 256
 # Of columns that are narrower.
 _WIDTHS = {"PatientSex": 16}
@@ -195,27 +199,40 @@ def inflate(data: Buffer, start: int, target: IO[bytes], *, max_bytes: int) -> N
     """Write `data[:start]` as it is and the rest inflated (PS3.5 A.5), within bounds.
 
     Raises:
-        InstanceTooLargeError: If it inflates beyond `max_bytes` or beyond any honest ratio.
+        InstanceTooLargeError: If it inflates beyond `max_bytes` or beyond any honest size or ratio.
+        InvalidInstanceError: If it is cut off.
         zlib.error: If it is not a deflated stream.
     """
     target.write(data[:start])
-    allowed = min(max_bytes, max(_ALWAYS_INFLATED, _MAX_DEFLATE_RATIO * (len(data) - start)))
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    written, position, piece = 0, start, b""
-    # A full piece may leave output inside the inflater when all input is consumed.
-    while not inflater.eof and (
-        position < len(data) or inflater.unconsumed_tail or len(piece) == _PIECE_BYTES
-    ):
-        chunk = inflater.unconsumed_tail or data[position : position + 65536]
-        if not inflater.unconsumed_tail:
-            position += len(chunk)
-        piece = inflater.decompress(chunk, _PIECE_BYTES)
+    pieces = (data[at : at + _DEFLATED_BYTES] for at in range(start, len(data), _DEFLATED_BYTES))
+    inflate_pieces(pieces, len(data) - start, target, max_bytes=max_bytes)
+
+
+def inflate_pieces(
+    pieces: Iterable[bytes], length: int, target: IO[bytes], *, max_bytes: int
+) -> None:
+    """The same of what was deflated alone, `length` bytes of it, in pieces."""
+    ratio = max(_ALWAYS_INFLATED, _MAX_DEFLATE_RATIO * length)
+    allowed, written = min(max_bytes, _MAX_INFLATED, ratio), 0
+    for piece in _inflated(pieces):
         written += len(piece)
         if written > allowed:
             raise InstanceTooLargeError("the deflated data set inflates beyond any honest size")
         target.write(piece)
-    if not inflater.eof:
-        raise InvalidInstanceError("the deflated data set is cut off")
+
+
+def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    for deflated in pieces:
+        piece = inflater.decompress(deflated, _PIECE_BYTES)
+        yield piece
+        # A full piece may leave output inside the inflater when all input is consumed.
+        while len(piece) == _PIECE_BYTES and not inflater.eof:
+            piece = inflater.decompress(inflater.unconsumed_tail, _PIECE_BYTES)
+            yield piece
+        if inflater.eof:
+            return
+    raise InvalidInstanceError("the deflated data set is cut off")
 
 
 def deflate(head: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
