@@ -4,32 +4,47 @@ All binary values leave in little endian, whatever they are stored in (PS3.18 8.
 """
 
 import io
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+import zlib
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import IO
+from typing import IO, Any
 
 from django.conf import settings
 
 from studies import storage
 from studies.dicom.byte_order import WORD_BYTES, swap_words
+from studies.dicom.elements import Encoding
 from studies.dicom.frames import extract_bits, join_fragments
+from studies.dicom.overlay import element_header, split_head
 from studies.dicom.parse import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
+    MAX_META_END,
     NATIVE_TRANSFER_SYNTAXES,
-    inflate,
+    encoding_of,
+    inflate_pieces,
     read_meta,
 )
-from studies.errors import NotFoundError
+from studies.dicom.sandbox import MAX_ANSWER_BYTES
+from studies.errors import (
+    InvalidInstanceError,
+    NotAvailableError,
+    NotFoundError,
+    StorageError,
+)
 from studies.models import Instance, StoredObject
 
 PIXEL_DATA = "7FE00010"
 FLOAT_PIXEL_DATA = ("7FE00008", "7FE00009")  # and double
+# Long values that a picture may need: palettes, profiles, overlay planes. The shortest are kept.
+_MAX_BYTES_OF_PICTURES = 32 * 1024 * 1024
+# As many as its elements had when it was stored, but for those that are there twice.
+_MAX_HEAD_BYTES = 192 * 1024 * 1024
 
 RangedReader = Callable[[int, int], bytes]
 
@@ -77,15 +92,25 @@ def flat(stored: StoredObject) -> Iterator[Flat]:
     if stored.transfer_syntax_uid != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
         yield Flat(partial(storage.read, stored.object_key), stored.size_bytes)
         return
-    with tempfile.TemporaryFile() as file:
+    with storage.spooled() as file:
         _inflate_to(file, stored)
         yield Flat(partial(_read_file, file), file.seek(0, io.SEEK_END))
 
 
 def _inflate_to(file: IO[bytes], stored: StoredObject) -> None:
-    content = storage.read(stored.object_key, 0, stored.size_bytes)
-    _, start = read_meta(content)
-    inflate(content, start, file, max_bytes=settings.PACS_MAX_INSTANCE_BYTES)
+    """Raises StorageError also where the object is not what was stored, or a limit is lower now."""
+    key, size = stored.object_key, stored.size_bytes
+    try:
+        beginning = storage.read(key, 0, min(size, MAX_META_END))
+        _, start = read_meta(beginning)
+        file.write(beginning[:start])
+        pieces = storage.stream(key, start, size)
+        limit = settings.PACS_MAX_INSTANCE_BYTES
+        inflate_pieces(pieces, size - start, file, max_bytes=limit)
+        file.flush()
+    except (InvalidInstanceError, zlib.error) as error:
+        reason = f"an object cannot be inflated ({type(error).__name__})"
+        raise StorageError(reason) from error
 
 
 def _read_file(file: IO[bytes], start: int, end: int) -> bytes:
@@ -102,15 +127,94 @@ def pixel_element_start(stored: StoredObject) -> int:
     """Where the head ends and the pixel data element begins."""
     if stored.pixel_data_offset is None:
         raise NotFoundError("The instance has no pixel data.")
-    implicit = stored.transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN
-    return stored.pixel_data_offset - (8 if implicit else 12)
+    return stored.pixel_data_offset - _header_bytes(stored)
 
 
 def read_head(stored: StoredObject) -> bytes:
-    """The Part 10 file up to its pixel data; the whole of it where there is none."""
+    """The Part 10 file up to its pixel data, for pictures: the longest values are left out."""
+    kept, left = set(), _MAX_BYTES_OF_PICTURES
+    for tag, bulk in sorted(stored.bulk_values.items(), key=lambda item: item[1]["length"]):
+        left -= bulk["length"]
+        kept |= {tag} if left >= 0 else set()
     with flat(stored) as source:
-        has_pixels = stored.pixel_data_offset is not None
-        return source.read(0, pixel_element_start(stored) if has_pixels else source.size)
+        return short_head(stored, source, kept)
+
+
+def head_end(stored: StoredObject, source: Flat) -> int:
+    """Where the pixel data element begins; the end of the file where there is none."""
+    has_pixels = stored.pixel_data_offset is not None
+    return pixel_element_start(stored) if has_pixels else source.size
+
+
+def short_head(stored: StoredObject, source: Flat, kept: Container[str] = ()) -> bytes:
+    """The Part 10 file up to its pixel data, without the long values but for those of some tags.
+
+    Raises:
+        NotAvailableError: If it is larger than what was taken in could be.
+    """
+    end, at, ranges = head_end(stored, source), 0, []
+    for tag, bulk in _long_values(stored, end):
+        if tag not in kept:
+            ranges.append((at, bulk["offset"] - _header_bytes(stored)))
+            at = bulk["offset"] + bulk["length"]
+    ranges.append((at, end))
+    if sum(last - first for first, last in ranges) > _MAX_HEAD_BYTES:
+        raise NotAvailableError("The header of the instance is too large to be read.")
+    return b"".join(source.read(first, last) for first, last in ranges)
+
+
+def with_long_values(
+    head: bytes,
+    stored: StoredObject,
+    source: Flat,
+    transfer_syntax_uid: str,
+    *,
+    without: Container[str] = (),
+) -> Iterator[bytes]:
+    """A head that was written anew, and the long values in their places, in pieces.
+
+    Args:
+        head: Of `short_head`.
+        stored: Whose head it was.
+        source: Where the long values lie.
+        transfer_syntax_uid: In which the head is written.
+        without: Tags of values to be left out.
+    """
+    bulk_values = dict(_long_values(stored, head_end(stored, source)))
+    tags = sorted(int(tag, 16) for tag in bulk_values if tag not in without)
+    if not tags:
+        yield head
+        return
+    pieces, between = split_head(head, transfer_syntax_uid, tags)
+    for piece, tag in itertools.zip_longest(pieces, between):
+        yield piece
+        if tag is not None:
+            bulk = bulk_values[f"{tag:08X}"]
+            yield from _long_element(tag, bulk, stored, source, encoding_of(transfer_syntax_uid))
+
+
+def _long_values(stored: StoredObject, end: int) -> list[tuple[str, dict[str, Any]]]:
+    """Those before the pixel data, as they lie."""
+    values = (item for item in stored.bulk_values.items() if item[1]["offset"] < end)
+    return sorted(values, key=lambda item: item[1]["offset"])
+
+
+def _header_bytes(stored: StoredObject) -> int:
+    """Of an element with a long binary value, or pixels (PS3.5 7.1)."""
+    return 8 if stored.transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN else 12
+
+
+def _long_element(
+    tag: int, bulk: dict[str, Any], stored: StoredObject, source: Flat, encoding: Encoding
+) -> Iterator[bytes]:
+    start, end = bulk["offset"], bulk["offset"] + bulk["length"]
+    # The value of an undefined length includes the delimiter that ends it.
+    is_undefined = source.read(start - 4, start) == b"\xff" * 4
+    yield element_header(tag, bulk["vr"], None if is_undefined else end - start, encoding)
+    was_little_endian = encoding_of(stored.transfer_syntax_uid).little_endian
+    word = 1 if was_little_endian == encoding.little_endian else WORD_BYTES.get(bulk["vr"], 1)
+    for piece in read_pieces(source.read, start, end):
+        yield swap_words(piece, word)
 
 
 # --- Frames ---------------------------------------------------------------------------------------
@@ -165,14 +269,31 @@ class Frames:
     starts: Sequence[int]
 
     def read(self) -> Iterator[bytes]:
-        """Each by one ranged read: little endian where native, else one codestream."""
+        """Each by one ranged read: little endian where native, else one codestream.
+
+        Raises:
+            NotAvailableError: Before any is read, if one is larger than what is kept in memory.
+        """
+        # Native ones are all of one size.
+        numbers = self.numbers if self.starts else self.numbers[:1]
+        if max(map(self._size, numbers), default=0) > MAX_ANSWER_BYTES:
+            raise NotAvailableError(
+                f"A frame of more than {MAX_ANSWER_BYTES} bytes comes with its whole instance only."
+            )
         with flat(self.instance.stored_object) as source:
             for number in self.numbers:
                 if self.starts:
                     at = number - self.first
-                    yield join_fragments(source.read(self.starts[at], self.starts[at + 1]))
+                    yield _codestream(source.read(self.starts[at], self.starts[at + 1]))
                 else:
                     yield _native_frame(self.instance, number, source.read)
+
+    def _size(self, number: int) -> int:
+        """Bytes that are read for it."""
+        if self.starts:
+            at = number - self.first
+            return self.starts[at + 1] - self.starts[at]
+        return self.instance.stored_object.frame_length or _packed_frame_bits(self.instance) // 8
 
 
 def all_frames(instance: Instance) -> Frames:
@@ -180,6 +301,13 @@ def all_frames(instance: Instance) -> Frames:
     starts = instance.stored_object.frame_starts
     count = count_frames(instance, len(starts))
     return Frames(instance, range(1, count + 1), count, 1, starts)
+
+
+def _codestream(items: bytes) -> bytes:
+    try:
+        return join_fragments(items)
+    except InvalidInstanceError as error:
+        raise StorageError("an object is not what was stored") from error
 
 
 def _native_frame(instance: Instance, number: int, read: RangedReader) -> bytes:

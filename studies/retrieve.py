@@ -1,5 +1,6 @@
 """The one way out: finds, authorises and streams what was stored, under the index's identity."""
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ AS_STORED = "*"
 _INSTANCES_AT_ONCE = 100
 # No image has more; PostgreSQL counts the elements of an array in 32 bits.
 _MAX_FRAME_NUMBER = 2**31 - 2
+# Extended offset tables and their lengths (PS3.3 C.7.6.3.1.8) are untrue of other codestreams.
+_OFFSET_TABLES = {"7FE00001", "7FE00002"}
 # What every way out needs of an instance but for its metadata, which may be megabytes.
 _NOT_FOR_CONTENT = ["stored_object__header_json"]
 
@@ -252,16 +255,15 @@ def retrieve_instance(instance: Instance, transfer_syntax: str = AS_STORED) -> I
 def _overlaid(instance: Instance) -> Iterator[bytes]:
     """The head rewritten, the pixels and what follows them as they are stored."""
     stored = instance.stored_object
+    syntax = stored.transfer_syntax_uid
     with content.flat(stored) as flat:
-        has_pixels = stored.pixel_data_offset is not None
-        start = content.pixel_element_start(stored) if has_pixels else flat.size
-        head = overlaid_head(flat.read(0, start), instance)
-        rest = content.read_pieces(flat.read, start, flat.size)
-        if stored.transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
-            yield from deflate(head, rest)
+        short = overlaid_head(content.short_head(stored, flat), instance)
+        head = content.with_long_values(short, stored, flat, syntax)
+        rest = content.read_pieces(flat.read, content.head_end(stored, flat), flat.size)
+        if syntax == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
+            yield from deflate(next(head), itertools.chain(head, rest))
         else:
-            yield head
-            yield from rest
+            yield from itertools.chain(head, rest)
 
 
 def overlaid_head(head: bytes, instance: Instance) -> bytes:
@@ -285,10 +287,13 @@ def _transcoded(instance: Instance, target: str) -> Iterator[bytes]:
     That is padding, or signatures that would not fit any more.
     """
     stored = instance.stored_object
-    source, original = stored.transfer_syntax_uid, content.read_head(stored)
-    if instance.is_overlaid:
-        original = overlaid_head(original, instance)
-    yield pixels.transcoded_head(original, source=source, target=target)
+    with content.flat(stored) as flat:
+        original = content.short_head(stored, flat)
+        if instance.is_overlaid:
+            original = overlaid_head(original, instance)
+        source = stored.transfer_syntax_uid
+        head = pixels.transcoded_head(original, source=source, target=target)
+        yield from content.with_long_values(head, stored, flat, target, without=_OFFSET_TABLES)
     if stored.pixel_data_offset is not None:
         yield from _transcoded_pixels(instance, target)
 

@@ -5,7 +5,8 @@ in who and what they are.
 """
 
 import datetime
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydicom.charset import convert_encodings, decode_element
@@ -17,7 +18,7 @@ from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
 from studies.dicom import vr_of
 from studies.dicom.attributes import BY_KEYWORD
-from studies.dicom.elements import Encoding
+from studies.dicom.elements import UNDEFINED_LENGTH, Encoding, Walker
 from studies.dicom.json_model import JsonObject, value_to_json
 from studies.dicom.names import PersonName
 from studies.dicom.parse import encoding_of, read_elements, read_meta
@@ -87,6 +88,39 @@ def write_head(preamble: bytes, meta: Dataset, dataset: Dataset, encoding: Encod
     output.is_little_endian = encoding.little_endian
     write_dataset(output, dataset)
     return bytes(output.getvalue())
+
+
+def split_head(
+    head: bytes, transfer_syntax_uid: str, tags: Sequence[int]
+) -> tuple[list[bytes], list[int]]:
+    """A written head cut where elements of these tags belong.
+
+    Args:
+        head: From the preamble on, its elements in ascending order.
+        transfer_syntax_uid: In which it is written.
+        tags: In ascending order; those of elements that the head has already are passed over.
+
+    Returns:
+        The pieces, one more than there are tags, and the tags between them.
+    """
+    _, start = read_meta(head)
+    places = {e.tag: e.start for e in Walker(head, start, encoding_of(transfer_syntax_uid))}
+    between = [tag for tag in tags if tag not in places]
+    cuts = [
+        min((at for tag, at in places.items() if tag > wanted), default=len(head))
+        for wanted in between
+    ]
+    pieces = [head[a:b] for a, b in zip([0, *cuts], [*cuts, len(head)], strict=True)]
+    return pieces, between
+
+
+def element_header(tag: int, vr: str, length: int | None, encoding: Encoding) -> bytes:
+    """What stands before a long binary value (PS3.5 7.1); None for an undefined length."""
+    order = "<" if encoding.little_endian else ">"
+    size = UNDEFINED_LENGTH if length is None else length
+    if encoding.implicit_vr:
+        return struct.pack(f"{order}HHL", tag >> 16, tag & 0xFFFF, size)
+    return struct.pack(f"{order}HH2sHL", tag >> 16, tag & 0xFFFF, vr.encode(), 0, size)
 
 
 def to_element(keyword: str, value: Any) -> DataElement:

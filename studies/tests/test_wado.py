@@ -2,6 +2,7 @@
 
 import io
 import tracemalloc
+import zlib
 from unittest.mock import Mock
 
 import pydicom
@@ -11,6 +12,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import RLELossless
 
 from studies import content, retrieve
+from studies.dicom.byte_order import swap_words
 from studies.dicomweb.errors import status_of
 from studies.errors import ArchiveError, InvalidInstanceError, OtherStudyError
 from studies.models import Instance, Series, StoredObject, Study
@@ -201,6 +203,91 @@ def test_a_large_instance_is_sent_in_little_memory(client, store):
     assert peak < 8 * 1024**2
 
 
+@pytest.mark.parametrize(
+    ("syntax", "is_overlaid", "accept"),
+    [
+        pytest.param(EXPLICIT, True, DICOM, id="overlaid"),
+        pytest.param("1.2.840.10008.1.2", False, "application/dicom", id="from implicit VR"),
+        pytest.param("1.2.840.10008.1.2.1.99", True, DICOM, id="overlaid and deflated"),
+    ],
+)
+def test_a_large_document_is_rewritten_in_little_memory(client, store, syntax, is_overlaid, accept):
+    document = bytes(range(256)) * 4 * 1024 * 16
+    attributes = {"PixelData": None, "Rows": None, "Columns": None}
+    store(make_file(syntax, EncapsulatedDocument=document, **attributes))
+    Instance.objects.update(is_overlaid=is_overlaid)
+    response = client.get(f"{SERIES}/metadata")  # what is loaded once is loaded
+
+    tracemalloc.start()
+    response = client.get(INSTANCE, headers={"Accept": accept})
+    pieces = [zlib.crc32(piece) for piece in response]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert pieces
+    assert peak < len(document) // 2
+
+
+LONG = {
+    "RedPaletteColorLookupTableData": bytes(range(250)) * 320,
+    "ICCProfile": bytes(range(100)) * 800,
+    "EncapsulatedDocument": b"%PDF" * 20_000,
+}
+
+
+@pytest.mark.parametrize(
+    "syntax", [EXPLICIT, "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
+)
+@pytest.mark.parametrize("accept", [DICOM, 'multipart/related; type="application/dicom"'])
+@pytest.mark.parametrize("is_overlaid", [False, True])
+def test_long_values_keep_their_places_in_what_is_rewritten(
+    client, store, syntax, accept, is_overlaid
+):
+    content = make_file(syntax, DeviceSerialNumber="7", PatientComments="after", **LONG)
+    store(content)
+    Instance.objects.update(is_overlaid=is_overlaid)
+    original = pydicom.dcmread(io.BytesIO(content))
+
+    dataset = retrieved(client.get(INSTANCE, headers={"Accept": accept}))
+
+    assert set(original.keys()) <= set(dataset.keys())
+    assert list(dataset.keys()) == sorted(dataset.keys())
+    is_swapped = "2.2" in syntax and "*" not in accept
+    for keyword, value in LONG.items():
+        words = dataset[keyword].VR == "OW" and is_swapped
+        assert dataset[keyword].value == (swap_words(value, 2) if words else value)
+        assert dataset[keyword].VR == original[keyword].VR
+    assert (dataset.PatientComments, dataset.pixel_array.shape) == ("after", (4, 4))
+
+
+def test_a_long_value_in_the_place_of_a_name_does_not_outlive_its_correction(client, store):
+    dataset = make_dataset()
+    dataset.add_new("PatientID", "UN", b"WRONG " * 20_000)
+    store(to_file(dataset))
+    Study.objects.update(patient_id="NEW-1")
+    Instance.objects.update(is_overlaid=True)
+
+    response = client.get(INSTANCE, headers={"Accept": DICOM})
+
+    ((_, part),) = parts(response)
+    assert b"WRONG" not in part
+    assert pydicom.dcmread(io.BytesIO(part)).PatientID == "NEW-1"
+
+
+def test_offset_tables_of_other_codestreams_are_left_out(client, store):
+    dataset = pydicom.dcmread(io.BytesIO(make_compressed()))
+    dataset.ExtendedOffsetTable = bytes(80_000)
+    dataset.ExtendedOffsetTableLengths = bytes(80_000)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    store(buffer.getvalue())
+
+    decoded = retrieved(client.get(INSTANCE, headers={"Accept": ANY_SYNTAX}))
+
+    assert "ExtendedOffsetTable" not in decoded
+    assert "ExtendedOffsetTableLengths" not in decoded
+
+
 @pytest.mark.parametrize("accept", [DICOM, "application/dicom; transfer-syntax=*"])
 def test_the_length_of_what_is_sent_as_stored_is_told(client, store, accept):
     store(make_file())
@@ -348,6 +435,19 @@ def test_frames_that_cannot_be_told_apart_are_not_transcoded(client, store):
 
 
 # --- Frames --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", [make_file(), make_encapsulated([b"codestream" * 4])])
+def test_a_frame_too_large_for_memory_is_refused_before_it_is_read(
+    client, store, object_store, monkeypatch, file
+):
+    store(file)
+    remove_objects(object_store)
+    monkeypatch.setattr(content, "MAX_ANSWER_BYTES", 31)
+
+    response = client.get(f"{INSTANCE}/frames/1", headers={"Accept": OCTETS})
+
+    assert (response.status_code, "whole instance" in response.json()["error"]) == (406, True)
 
 
 def test_a_native_frame_comes_with_its_transfer_syntax(client, store):
@@ -760,3 +860,24 @@ def test_an_object_that_has_vanished_is_an_error_and_no_empty_answer(client, sto
     response = client.get(INSTANCE, headers={"Accept": DICOM})
 
     assert (response.status_code, response["Retry-After"]) == (503, "5")
+
+
+def test_a_deflated_object_beyond_a_limit_that_was_lowered_is_an_error_of_the_store(
+    client, store, settings
+):
+    store(make_file("1.2.840.10008.1.2.1.99"))
+    settings.PACS_MAX_INSTANCE_BYTES = 10
+
+    assert client.get(f"{INSTANCE}/frames/1", headers={"Accept": OCTETS}).status_code == 503
+
+
+@pytest.mark.parametrize("altered", [b"\xff" * 16, b""])
+def test_a_deflated_object_that_was_altered_is_an_error_of_the_store(
+    client, store, object_store, altered
+):
+    store(make_file("1.2.840.10008.1.2.1.99"))
+    (path,) = [path for path in (object_store / "instances").rglob("*") if path.is_file()]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40] + altered + bytes(40 - len(altered)))
+
+    assert client.get(f"{INSTANCE}/frames/1", headers={"Accept": OCTETS}).status_code == 503
