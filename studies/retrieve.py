@@ -1,5 +1,6 @@
 """The one way out: finds, authorises and streams what was stored, under the index's identity."""
 
+import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -117,10 +118,12 @@ class InstanceSet:
     Attributes:
         keys: Of all of them, in the order of series and instances.
         transfer_syntaxes: In which they are stored.
+        state: Other objects, or another identity laid over them, give another.
     """
 
     keys: Sequence[int]
     transfer_syntaxes: frozenset[str]
+    state: str
 
     def __iter__(self) -> Iterator[Instance]:
         """One that is deleted meanwhile is left out."""
@@ -131,14 +134,34 @@ class InstanceSet:
             yield from (found[key] for key in keys if key in found)
 
 
-def find_instance_set(viewer: Viewer, study_uid: str, series_uid: str | None = None) -> InstanceSet:
+def find_instance_set(
+    viewer: Viewer, study_uid: str, series_uid: str | None = None, sop_uid: str | None = None
+) -> InstanceSet:
     """Raises NotFoundError as `find_study`, also where there is no instance."""
-    found = find_instances(viewer, study_uid, series_uid).values_list(
-        "pk", "stored_object__transfer_syntax_uid"
+    found = find_instances(viewer, study_uid, series_uid, sop_uid)
+    rows = list(
+        found.values_list(
+            "pk", "stored_object__transfer_syntax_uid", "stored_object__sha256", "is_overlaid"
+        )
     )
-    if not (rows := list(found)):
-        raise absence(viewer, study_uid, series_uid)
-    return InstanceSet([key for key, _ in rows], frozenset(syntax for _, syntax in rows))
+    if not rows:
+        raise absence(viewer, study_uid, series_uid, sop_uid)
+    overlaid = found.filter(is_overlaid=True) if any(row[-1] for row in rows) else found.none()
+    state = repr((rows, list(overlaid.values_list(*_identity_columns()))))
+    return InstanceSet(
+        [row[0] for row in rows],
+        frozenset(row[1] for row in rows),
+        hashlib.sha256(state.encode()).hexdigest(),
+    )
+
+
+def _identity_columns() -> Iterator[str]:
+    """What `identity_of` reads, as columns of a query for instances."""
+    above = {Level.INSTANCE: "", Level.SERIES: "series__"}
+    for attribute in identity_attributes():
+        column = above.get(attribute.level, "series__study__") + attribute.column
+        groups = ("", "_ideographic", "_phonetic") if attribute.vr == "PN" else ("",)
+        yield from (column + group for group in groups)
 
 
 def find_frames(

@@ -7,18 +7,18 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
 
 from studies import retrieve
 from studies.dicom.dicomdir import Directory, needs_header
 from studies.dicomweb.media_types import ZIP, accepted
+from studies.dicomweb.payload import REVALIDATE, etag_of, unless_unchanged
 from studies.errors import NotAvailableError
 from studies.models import Instance
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
-    from django.db.models import QuerySet
 
 _README = """\
 This is a DICOM File-set: medical images and documents of one study, with the file DICOMDIR that
@@ -26,7 +26,6 @@ lists them (DICOM PS3.10). Open DICOMDIR, or this folder, in a DICOM viewer.
 
 The content belongs to a patient's record. Keep it as such.
 """
-_ROWS_AT_A_TIME = 200
 # An entry of this size or more may pass 2 GiB once another identity is laid over it.
 _LARGE_BYTES = 1024**3
 
@@ -38,7 +37,7 @@ def is_wanted(request: HttpRequest) -> bool:
 
 def retrieve_archive(
     request: HttpRequest, study: str, series: str | None, instance: str | None
-) -> StreamingHttpResponse:
+) -> HttpResponseBase:
     """All instances below what is named, in the transfer syntaxes in which they are stored.
 
     Raises:
@@ -47,28 +46,23 @@ def retrieve_archive(
     """
     if accepted(request)[0].transfer_syntax not in ("", "*"):
         raise NotAvailableError("A ZIP holds the files as they are stored: transfer-syntax=*.")
-    instances = retrieve.find_instances(request.user, study, series, instance)
-    keys = list(instances.values_list("pk", flat=True))
-    if not keys:
-        raise retrieve.absence(request.user, study, series, instance)
-    pieces = _zip(_rows(instances, keys))
-    # What fails on the first bytes still fails as an error.
-    response = StreamingHttpResponse(itertools.chain([next(pieces)], pieces), content_type=ZIP)
+    found = retrieve.find_instance_set(request.user, study, series, instance)
     name = f"{instance or series or study}.zip"
+    etag = etag_of(found.state, ZIP, is_strong=False)
+    return unless_unchanged(request, etag, REVALIDATE, lambda: _download(request, found, name))
+
+
+def _download(
+    request: HttpRequest, instances: Iterable[Instance], name: str
+) -> StreamingHttpResponse:
+    pieces = iter(()) if request.method == "HEAD" else _zip(instances)
+    # What fails on the first bytes still fails as an error.
+    started = itertools.chain(list(itertools.islice(pieces, 1)), pieces)
+    response = StreamingHttpResponse(started, content_type=ZIP)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "private, no-cache"
     response.headers["X-Content-Type-Options"] = "nosniff"
     patch_vary_headers(response, ["Accept"])
     return response
-
-
-def _rows(instances: "QuerySet[Instance]", keys: list[int]) -> Iterator[Instance]:
-    """The rows of these keys, few at a time; what was deleted meanwhile is left out."""
-    rows = instances.order_by().defer("stored_object__header_json")
-    for start in range(0, len(keys), _ROWS_AT_A_TIME):
-        some = keys[start : start + _ROWS_AT_A_TIME]
-        found = rows.in_bulk(some)
-        yield from (found[key] for key in some if key in found)
 
 
 def _zip(instances: Iterable[Instance]) -> Iterator[bytes]:

@@ -205,7 +205,7 @@ def offer_instances(wishes: list[MediaRange], stored: Iterable[str], *, alone: b
         NotAvailableError: If the client takes none of it.
     """
     forms = [*_both(DICOM, alone=alone), (OCTET_STREAM, False)]
-    return _first(wishes, forms, list(stored))
+    return _first(wishes, forms, sorted(stored))
 
 
 def offer_frames(wishes: list[MediaRange], stored: Iterable[str], *, alone: bool) -> Offer:
@@ -214,7 +214,7 @@ def offer_frames(wishes: list[MediaRange], stored: Iterable[str], *, alone: bool
     Raises:
         NotAvailableError: As `offer_instances`.
     """
-    syntaxes = list(stored)
+    syntaxes = sorted(stored)  # in one order in every process, so that ETags agree
     types = [OCTET_STREAM, *DEFAULT_TRANSFER_SYNTAXES]
     own = FRAME_MEDIA_TYPES.get(syntaxes[0]) if len(syntaxes) == 1 else None
     if own and _default(syntaxes[0]) in (syntaxes[0], None):

@@ -12,9 +12,12 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 from studies.content import Ranged
 from studies.dicom.multipart import new_boundary, write_parts
 
-# Pixels of an instance never change, identity may: a browser keeps only the former unasked.
-UNCHANGING = "private, max-age=86400, immutable"
+# Pixels of an instance never change, but it may be deleted, or the right to see it be withdrawn.
 REVALIDATE = "private, no-cache"
+UNCHANGING = REVALIDATE
+
+# To be raised with every change of what codecs, renderers or writers make of the same object.
+_FORM = 1
 
 # Pieces are joined up to about this size: each is one system call to send.
 _JOINED_BYTES = 256 * 1024
@@ -129,7 +132,7 @@ def etag_of(*form: object, is_strong: bool = True) -> str:
 
     Weak where a boundary between parts differs each time.
     """
-    name = hashlib.sha256(repr(form).encode()).hexdigest()[:40]
+    name = hashlib.sha256(repr((_FORM, *form)).encode()).hexdigest()[:40]
     return f'"{name}"' if is_strong else f'W/"{name}"'
 
 

@@ -24,7 +24,6 @@ from studies.dicomweb.media_types import (
 )
 from studies.dicomweb.payload import (
     REVALIDATE,
-    UNCHANGING,
     Part,
     etag_of,
     multipart,
@@ -49,9 +48,13 @@ def retrieve_instances(
     offer = offer_instances(accepted(request), found.transfer_syntaxes, alone=False)
     if offer.media_type == OCTET_STREAM:  # which means that (Table 10.4.4-1, note 2)
         return _bulk_data(request, found)
-    response = multipart(request, DICOM, _instance_parts(request, offer, found))
-    response.headers["Cache-Control"] = REVALIDATE
-    return response
+    etag = etag_of(found.state, offer, is_strong=False)
+    return unless_unchanged(
+        request,
+        etag,
+        REVALIDATE,
+        lambda: multipart(request, DICOM, _instance_parts(request, offer, found)),
+    )
 
 
 @require_safe
@@ -99,8 +102,9 @@ def _instance_parts(
 
 
 def _set_of(instance: Instance) -> retrieve.InstanceSet:
-    syntaxes = frozenset({instance.stored_object.transfer_syntax_uid})
-    return retrieve.InstanceSet([instance.pk], syntaxes)
+    stored = instance.stored_object
+    syntaxes = frozenset({stored.transfer_syntax_uid})
+    return retrieve.InstanceSet([instance.pk], syntaxes, stored.sha256)
 
 
 def _base_url(request: HttpRequest) -> str:
@@ -140,7 +144,7 @@ def _frames(request: HttpRequest, found: Frames) -> HttpResponseBase:
         )
         return multipart(request, offer.media_type, parts)
 
-    return unless_unchanged(request, etag, UNCHANGING, make)
+    return unless_unchanged(request, etag, REVALIDATE, make)
 
 
 def _in_memory(frames: Iterator[bytes]) -> Ranged:
@@ -201,13 +205,16 @@ def _bulk_data(
 ) -> HttpResponseBase:
     syntaxes = {content.on_the_web(syntax) for syntax in instances.transfer_syntaxes}
     offer = offer_frames(accepted(request), syntaxes, alone=False)
-    parts = _bulk_parts(request, offer, instances, pixels_only=pixels_only)
-    first = next(parts, None)
-    if first is None:
-        raise NotFoundError("There is no bulk data.")
-    response = multipart(request, offer.media_type, itertools.chain([first], parts))
-    response.headers["Cache-Control"] = REVALIDATE
-    return response
+    etag = etag_of(instances.state, offer, pixels_only, is_strong=False)
+
+    def make() -> HttpResponseBase:
+        parts = _bulk_parts(request, offer, instances, pixels_only=pixels_only)
+        first = next(parts, None)
+        if first is None:
+            raise NotFoundError("There is no bulk data.")
+        return multipart(request, offer.media_type, itertools.chain([first], parts))
+
+    return unless_unchanged(request, etag, REVALIDATE, make)
 
 
 def _bulk_parts(
@@ -245,4 +252,4 @@ def _bulk_value(request: HttpRequest, found: Instance, tag: str) -> HttpResponse
         url = retrieve.instance_url(_base_url(request), found)
         return multipart(request, OCTET_STREAM, [Part(_OCTETS, value, f"{url}/bulkdata/{tag}")])
 
-    return unless_unchanged(request, etag, UNCHANGING, make)
+    return unless_unchanged(request, etag, REVALIDATE, make)

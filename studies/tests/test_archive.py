@@ -1,6 +1,7 @@
 """A study, a series or an instance as a ZIP with its DICOMDIR."""
 
 import io
+import shutil
 import subprocess
 import tracemalloc
 import zipfile
@@ -209,7 +210,7 @@ def test_the_page_of_a_study_links_to_its_archive(client, store):
 
 
 def test_rows_are_read_a_few_at_a_time(client, two_series, monkeypatch):
-    monkeypatch.setattr("studies.dicomweb.archive._ROWS_AT_A_TIME", 2)
+    monkeypatch.setattr("studies.retrieve._INSTANCES_AT_ONCE", 2)
 
     assert len(get(client).namelist()) == 3 + 2
 
@@ -217,7 +218,7 @@ def test_rows_are_read_a_few_at_a_time(client, two_series, monkeypatch):
 def test_an_instance_that_goes_while_the_archive_is_sent_is_not_listed(
     client, two_series, monkeypatch
 ):
-    monkeypatch.setattr("studies.dicomweb.archive._ROWS_AT_A_TIME", 1)
+    monkeypatch.setattr("studies.retrieve._INSTANCES_AT_ONCE", 1)
     response = client.get(STUDY, headers={"Accept": ZIP})
     Instance.objects.filter(sop_instance_uid="1.2.3.9.2").delete()
 
@@ -226,6 +227,27 @@ def test_an_instance_that_goes_while_the_archive_is_sent_is_not_listed(
     listed = [record.get("ReferencedSOPInstanceUIDInFile") for record in dicomdir(content)]
     assert [uid for uid in listed if uid] == ["1.2.3.9.1", "1.2.3.10.1"]
     assert len(content.namelist()) == 2 + 2
+
+
+def test_a_head_packs_nothing(client, store, object_store):
+    store(make_file())
+    shutil.rmtree(object_store / "instances")
+
+    response = client.head(STUDY, headers={"Accept": ZIP})
+
+    assert (response.status_code, response["Content-Type"]) == (200, ZIP)
+    assert b"".join(response) == b""
+
+
+@pytest.mark.parametrize("level", [STUDY, SERIES, INSTANCE])
+def test_an_archive_that_the_client_has_is_not_packed_again(client, store, object_store, level):
+    store(make_file())
+    etag = client.get(level, headers={"Accept": ZIP})["ETag"]
+    shutil.rmtree(object_store / "instances")
+
+    response = client.get(level, headers={"Accept": ZIP, "If-None-Match": etag})
+
+    assert (response.status_code, response["ETag"]) == (304, etag)
 
 
 def test_entries_beyond_the_old_limits_are_written_as_zip64(client, store, monkeypatch):

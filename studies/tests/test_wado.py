@@ -330,6 +330,58 @@ def test_an_instance_of_another_identity_is_sent_again(client, store):
     assert retrieved(response).PatientID == "NEW-1"
 
 
+OF_MANY = [
+    pytest.param(f"{level}{resource}", accept, id=f"{name}{resource}")
+    for name, level in (("study", STUDY), ("series", SERIES), ("instance", INSTANCE))
+    for resource, accept in (("", DICOM), ("/bulkdata", OCTETS), ("/pixeldata", OCTETS))
+]
+
+
+@pytest.mark.parametrize(("address", "accept"), OF_MANY)
+def test_what_the_client_has_is_not_sent_again(client, store, object_store, address, accept):
+    store(make_file())
+    first = client.get(address, headers={"Accept": accept})
+    remove_objects(object_store)
+
+    again = {"Accept": accept, "If-None-Match": first["ETag"]}
+    response = client.get(address, headers=again)
+
+    assert (response.status_code, response["ETag"]) == (304, first["ETag"])
+    # What is deleted, or hidden from somebody, is to vanish from the screen as well.
+    assert first["Cache-Control"] == response["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("level", [STUDY, SERIES])
+def test_instances_of_another_identity_or_number_are_sent_again(client, store, level):
+    def etag() -> str:
+        return client.get(level, headers={"Accept": DICOM})["ETag"]
+
+    store(make_file())
+    etags = [etag()]
+    Instance.objects.update(is_overlaid=True)
+    etags.append(etag())
+    Study.objects.update(patient_name_phonetic="NEW")
+    etags.append(etag())
+    Instance.objects.update(instance_number=7)
+    etags.append(etag())
+    store(make_file(SOPInstanceUID="1.2.3.5", InstanceNumber="2"))
+    etags.append(etag())
+
+    assert len(set(etags)) == 5
+
+
+def test_forms_of_a_study_are_different_representations(client, store):
+    store(make_file("1.2.840.10008.1.2"))
+    forms = [
+        (STUDY, DICOM), (STUDY, 'multipart/related; type="application/dicom"'),
+        (STUDY, "application/zip"), (f"{STUDY}/bulkdata", OCTETS), (f"{STUDY}/pixeldata", OCTETS),
+    ]  # fmt: skip
+
+    etags = [client.get(path, headers={"Accept": accept})["ETag"] for path, accept in forms]
+
+    assert len(set(etags)) == 5
+
+
 # --- Transcoded instances ------------------------------------------------------------------------
 
 ANY_SYNTAX = 'multipart/related; type="application/dicom"'
