@@ -23,6 +23,7 @@ from studies.models import (
     InstanceConflict,
     Patient,
     Series,
+    SeriesMetadata,
     StoredObject,
     Study,
 )
@@ -216,6 +217,9 @@ def remove_instances(study: Study, instances: Iterable[Instance]) -> None:
     A series or a study of which nothing is left goes with them; the patient stays, since somebody
     may be sending another study of theirs.
     """
+    # Whoever keeps metadata of a series at this moment comes before or finds no series.
+    list(study.series.select_for_update(no_key=True).values_list("pk", flat=True))
+    SeriesMetadata.objects.filter(series__study=study).delete()
     Instance.objects.filter(pk__in=[row.pk for row in instances]).delete()
     study.series.filter(~Exists(Instance.objects.filter(series=OuterRef("pk")))).delete()
     if study.series.exists():

@@ -10,9 +10,10 @@ import gzip
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 
-from django.db import IntegrityError
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from studies import retrieve
@@ -26,6 +27,9 @@ _FORM = 1
 _CHUNK = 50
 # A portal is called by few names; each has its own metadata.
 _MAX_ADDRESSES = 4
+_MAX_BASE_URL = 300
+_PIECE_BYTES = 1024 * 1024
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 def series_of_study(viewer: Viewer, study_uid: str) -> list[Series]:
@@ -92,20 +96,31 @@ def _headers(series: Series, base_url: str) -> Iterator[str]:
 
 
 def _keep(metadata: SeriesMetadata) -> None:
-    others = SeriesMetadata.objects.filter(series=metadata.series).exclude(
-        base_url=metadata.base_url
-    )
-    if others.count() >= _MAX_ADDRESSES:
-        others.order_by("prepared_at")[0].delete()
-    try:
+    """Raises NotFoundError if the series has gone while its metadata were made."""
+    if len(metadata.base_url) > _MAX_BASE_URL:  # whoever calls the portal so may wait each time
+        return
+    with transaction.atomic():
+        # Whoever deletes the series takes the same lock.
+        series = Series.objects.select_for_update(no_key=True).filter(pk=metadata.series_id)
+        if not series.exists():
+            raise NotFoundError("The series is being deleted.")
+        kept = SeriesMetadata.objects.filter(series=metadata.series_id)
+        others = kept.exclude(base_url=metadata.base_url).order_by("-prepared_at")
+        kept.filter(pk__in=others.values("pk")[_MAX_ADDRESSES - 1 :]).delete()
         SeriesMetadata.objects.bulk_create(
             [metadata],
             update_conflicts=True,
             unique_fields=["series", "base_url"],
             update_fields=["etag", "content", "prepared_at"],
         )
-    except IntegrityError as error:  # its series went while it was made
-        raise NotFoundError("The series is being deleted.") from error
+
+
+def inflated(content: bytes) -> Iterator[bytes]:
+    """What `retrieve_series_metadata` gives without its compression, in pieces."""
+    inflater = zlib.decompressobj(wbits=_GZIP)
+    while not inflater.eof:
+        yield inflater.decompress(content, _PIECE_BYTES)
+        content = inflater.unconsumed_tail
 
 
 def unprepared(

@@ -15,7 +15,7 @@ from studies.api.serializers import (
     StudyPageSerializer,
     StudySearchSerializer,
 )
-from studies.errors import NotFoundError
+from studies.errors import GoneError, NotFoundError
 from studies.filters import PATIENT_FIELDS, StudyFilter
 
 _PAGE_SIZE = 50
@@ -67,7 +67,7 @@ class StudyDetailView(APIView):
     def get(self, request: Request, study: str) -> Response:
         try:
             found = retrieve.find_study(request.user, study)
-        except NotFoundError as error:
+        except (NotFoundError, GoneError) as error:
             raise Http404 from error
         return Response(StudyDetailSerializer(found).data)
 

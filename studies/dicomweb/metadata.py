@@ -1,6 +1,5 @@
 """Metadata of studies, series and instances (PS3.18 10.4.1.1.2)."""
 
-import gzip
 import hashlib
 from collections.abc import Iterable, Iterator
 
@@ -11,27 +10,26 @@ from django.views.decorators.http import require_safe
 
 from studies import metadata, retrieve
 from studies.dicomweb.errors import answers_errors
-from studies.dicomweb.media_types import DICOM_JSON, prefers_xml
+from studies.dicomweb.media_types import DICOM_JSON, parse_accept, prefers_xml
 from studies.dicomweb.models import as_array, as_xml_parts
 from studies.models import Series
 
 
 @require_safe
-@gzip_page
 @answers_errors
 def retrieve_series_metadata(request: HttpRequest, study: str, series: str) -> HttpResponseBase:
     as_xml, base = prefers_xml(request), base_url(request)
     found = retrieve.find_series(request.user, study, series)
-    etag = metadata.etag_of(found, base)
+    etag = _digest(metadata.etag_of(found, base), as_xml=as_xml)
     if unchanged := _unchanged(request, etag):
         return unchanged
     if as_xml:
         return _with_etag(_xml(metadata.retrieve_headers([found], base_url=base)), etag)
     content = metadata.retrieve_series_metadata(found, base_url=base)
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    if _takes_gzip(request):
         response = HttpResponse(content, DICOM_JSON, headers={"Content-Encoding": "gzip"})
     else:
-        response = HttpResponse(gzip.decompress(content), DICOM_JSON)
+        response = HttpResponse(metadata.inflated(content), DICOM_JSON)
     return _with_etag(response, etag)
 
 
@@ -41,7 +39,7 @@ def retrieve_series_metadata(request: HttpRequest, study: str, series: str) -> H
 def retrieve_study_metadata(request: HttpRequest, study: str) -> HttpResponseBase:
     as_xml, base = prefers_xml(request), base_url(request)
     found = metadata.series_of_study(request.user, study)
-    etag = _digest("".join(metadata.etag_of(series, base) for series in found))
+    etag = _digest(*(metadata.etag_of(series, base) for series in found), as_xml=as_xml)
     if unchanged := _unchanged(request, etag):
         return unchanged
     if as_xml:
@@ -50,11 +48,16 @@ def retrieve_study_metadata(request: HttpRequest, study: str) -> HttpResponseBas
 
 
 def _joined(series: list[Series], base: str) -> Iterator[bytes]:
-    """One array out of the arrays of the series."""
-    for number, one in enumerate(series):
-        content = gzip.decompress(metadata.retrieve_series_metadata(one, base_url=base))
-        yield (b"," if number else b"[") + content[1:-1]
-    yield b"]"
+    """One array out of the arrays of the series, whose brackets become commas."""
+    held = b""
+    for one in series:
+        content = metadata.retrieve_series_metadata(one, base_url=base)
+        for number, piece in enumerate(metadata.inflated(content)):
+            # The bracket at the end of one series and that at the beginning of the next.
+            joined = b"," + piece[1:] if held == b"]" and number == 0 else held + piece
+            yield joined[:-1]
+            held = joined[-1:]
+    yield held
 
 
 @require_safe
@@ -68,7 +71,7 @@ def retrieve_instance_metadata(
     headers = list(retrieve.retrieve_metadata(found, base_url=base_url(request)))
     if not headers:
         raise retrieve.absence(request.user, study, series, instance)
-    etag = _digest(*headers)
+    etag = _digest(*headers, as_xml=as_xml)
     if unchanged := _unchanged(request, etag):
         return unchanged
     if as_xml:
@@ -81,8 +84,14 @@ def _xml(headers: Iterable[str]) -> StreamingHttpResponse:
     return StreamingHttpResponse(body, content_type=content_type)
 
 
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("".join(texts).encode()).hexdigest()[:32]
+def _digest(*texts: str, as_xml: bool) -> str:
+    """A name for all of this in one of its forms."""
+    return hashlib.sha256(f"{''.join(texts)}{as_xml}".encode()).hexdigest()[:32]
+
+
+def _takes_gzip(request: HttpRequest) -> bool:
+    wishes = parse_accept(request.headers.get("Accept-Encoding", ""))
+    return any(wish.type in ("gzip", "*") for wish in wishes)
 
 
 def base_url(request: HttpRequest) -> str:

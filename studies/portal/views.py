@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from studies import query, retrieve
-from studies.errors import NotFoundError
+from studies.errors import GoneError, NotFoundError
 from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
 from studies.models import Study
 from studies.portal import searches
@@ -148,5 +148,5 @@ def viewer(request: HttpRequest, study: str) -> HttpResponse:
 def _find_study(request: HttpRequest, uid: str) -> Study:
     try:
         return retrieve.find_study(request.user, uid)
-    except NotFoundError as error:
+    except (NotFoundError, GoneError) as error:
         raise Http404 from error

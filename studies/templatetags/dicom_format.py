@@ -19,8 +19,3 @@ def person_name(name: PersonName | str) -> str:
 def other_scripts(name: PersonName) -> str:
     """The ideographic group, where `person_name` shows the alphabetic one."""
     return readable(name.ideographic) if name.alphabetic else ""
-
-
-@register.filter
-def modality_label(modalities: list[str]) -> str:
-    return ", ".join(modalities)

@@ -62,10 +62,36 @@ def test_who_asks_for_what_was_deleted_is_told_so(steward, study, address, below
     assert "deleted" in response.json()["error"]
 
 
-def test_its_frames_are_gone_too(steward, study):
-    steward.delete(INSTANCE, headers=WHY)
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            f"{resource}/{below}"
+            for resource in (STUDY, SERIES, INSTANCE)
+            for below in ("rendered", "thumbnail", "bulkdata", "pixeldata")
+        ),
+        *(
+            f"{INSTANCE}/{below}"
+            for below in ("frames/1", "frames/1/rendered", "frames/1/thumbnail")
+        ),
+        f"{INSTANCE}/bulkdata/7FE00010",
+        f"{STUDY}?accept=application/zip",
+        "/dicom-web/wado-uri?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.9&objectUID=1.2.3.4",
+    ],
+)
+def test_every_part_of_it_is_gone_too(steward, study, address):
+    steward.delete(STUDY, headers=WHY)
 
-    assert steward.get(f"{INSTANCE}/frames/1", {"accept": "*/*"}).status_code == 410
+    assert steward.get(address).status_code == 410
+
+
+@pytest.mark.parametrize(
+    "address", ["/studies/1.2.3/", "/studies/1.2.3/view/", "/api/studies/1.2.3/"]
+)
+def test_its_pages_are_not_found(steward, study, address):
+    steward.delete(STUDY, headers=WHY)
+
+    assert steward.get(address).status_code == 404
 
 
 def test_deleting_again_says_that_it_is_gone(steward, study):

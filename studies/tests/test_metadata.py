@@ -66,7 +66,17 @@ def test_metadata_in_xml_are_a_native_dicom_model_for_each_instance(client, thre
     types, models = zip(*parts(response), strict=True)
     assert types == ("application/dicom+xml",) * len(headers)
     assert [dataset_from_xml(model) for model in models] == headers
-    assert response["ETag"] == client.get(address)["ETag"]
+    assert response["ETag"] != client.get(address)["ETag"]
+
+
+@pytest.mark.parametrize("resource", [STUDY, SERIES, INSTANCE])
+def test_who_has_metadata_in_one_form_does_not_have_them_in_the_other(client, three, resource):
+    etag = client.get(f"{resource}/metadata")["ETag"]
+    xml = 'multipart/related; type="application/dicom+xml"'
+
+    response = client.get(f"{resource}/metadata", headers={"Accept": xml, "If-None-Match": etag})
+
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize("resource", [STUDY, SERIES, INSTANCE])
@@ -112,8 +122,9 @@ def test_what_is_kept_is_compressed_once_for_all(client, three):
     assert response.content == bytes(SeriesMetadata.objects.get().content)
 
 
-def test_who_takes_no_gzip_gets_plain_json(client, three):
-    response = client.get(f"{SERIES}/metadata")
+@pytest.mark.parametrize("encodings", ["", "br", "gzip;q=0", "identity"])
+def test_who_takes_no_gzip_gets_plain_json(client, three, encodings):
+    response = client.get(f"{SERIES}/metadata", headers={"Accept-Encoding": encodings})
 
     assert "Content-Encoding" not in response
     assert len(response.json()) == 3
@@ -169,6 +180,22 @@ def test_each_name_of_the_portal_has_its_own_addresses_in_it(client, three, sett
     assert SeriesMetadata.objects.count() <= 4 + 1
 
 
+def test_a_name_longer_than_any_is_answered_and_not_kept(client, three):
+    response = client.get(f"{SERIES}/metadata", headers={"Host": f"localhost:{'0' * 400}80"})
+
+    assert len(content(response)) == 3
+    assert not SeriesMetadata.objects.exists()
+
+
+def test_nothing_of_what_is_deleted_stays_prepared(client, sign_in, three):
+    client.get(f"{SERIES}/metadata")
+
+    sign_in("data steward").delete(INSTANCE, headers={"Deletion-Reason": "A phantom"})
+
+    assert not SeriesMetadata.objects.exists()
+    assert len(content(client.get(f"{SERIES}/metadata"))) == 2
+
+
 def test_the_metadata_of_a_study_are_those_of_its_series_in_order(client, store, three):
     store(make_file(SeriesInstanceUID="1.2.3.10", SOPInstanceUID="1.2.3.10.1", SeriesNumber="0"))
 
@@ -178,6 +205,17 @@ def test_the_metadata_of_a_study_are_those_of_its_series_in_order(client, store,
         *content(client.get(f"{STUDY}/series/1.2.3.10/metadata")),
         *content(client.get(f"{SERIES}/metadata")),
     ]
+
+
+def test_the_arrays_of_many_series_in_pieces_of_any_size_are_one_array(client, store, monkeypatch):
+    for series in range(3):
+        store(make_file(SeriesInstanceUID=f"1.2.{series}", SOPInstanceUID=f"1.2.{series}.1"))
+    whole = content(client.get(f"{STUDY}/metadata"))
+    assert len(whole) == 3
+
+    for size in (1, 2, 1000):
+        monkeypatch.setattr(metadata, "_PIECE_BYTES", size)
+        assert content(client.get(f"{STUDY}/metadata")) == whole
 
 
 def test_a_study_that_the_client_has_is_not_sent_again(client, store, three):
@@ -202,7 +240,6 @@ def test_headers_are_read_in_bounded_numbers(store, monkeypatch, django_assert_n
     assert [json.loads(h)["00200013"]["Value"][0] for h in headers] == list(range(7))
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_series_that_goes_while_it_is_prepared_is_not_found(client, three, monkeypatch):
     prepare = retrieve.retrieve_metadata
 
@@ -226,7 +263,8 @@ def test_settled_series_are_prepared_beforehand(client, three, capsys):
     call_command("prepare_metadata", f"{BASE}/", "--settled", "0")
 
     assert capsys.readouterr().out.split("\n")[:2] == ["1 series prepared", "0 series prepared"]
-    assert SeriesMetadata.objects.get().etag in client.get(f"{SERIES}/metadata")["ETag"]
+    kept = bytes(SeriesMetadata.objects.get().content)
+    assert client.get(f"{SERIES}/metadata", headers={"Accept-Encoding": "gzip"}).content == kept
 
 
 def test_series_that_may_still_grow_are_not(three, capsys):

@@ -3,6 +3,7 @@
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
+from accounts.roles import Role
 from studies.dicomweb.capabilities import patterns
 from studies.models import Instance
 from studies.tests.builders import make_file
@@ -41,38 +42,42 @@ def one_study(store):
     store(make_file())
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_sends_a_stranger_to_the_sign_in(db, django_client, path):
-    response = django_client.get(path)
+def test_a_page_sends_a_stranger_to_the_sign_in(django_client):
+    for path in PAGES:
+        response = django_client.get(path)
 
-    assert (response.status_code, response["Location"].split("?")[0]) == (302, "/accounts/login/")
-
-
-@pytest.mark.parametrize("path", PROGRAMS)
-def test_a_program_without_a_session_is_refused(django_client, path):
-    response = django_client.get(path)
-
-    assert response.status_code == 401
-    assert "WWW-Authenticate" in response
+        where = response["Location"].split("?")[0]
+        assert (response.status_code, where) == (302, "/accounts/login/"), path
 
 
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+def test_a_program_without_a_session_is_refused(django_client, method):
+    for path in PROGRAMS:
+        response = getattr(django_client, method)(path)
+
+        assert (response.status_code, "WWW-Authenticate" in response) == (401, True), path
+
+
+# One test for each role, not for each address: they are as many as those of all else together.
 @pytest.mark.parametrize("role", READERS)
-@pytest.mark.parametrize("path", [*PAGES, *PROGRAMS])
-def test_who_reads_studies_gets_them(sign_in, role, path):
-    response = sign_in(role).get(path, {} if "?" in path else {"accept": "*/*"})
+def test_who_reads_studies_gets_them(sign_in, role):
+    client = sign_in(role)
+    for path in [*PAGES, *PROGRAMS]:
+        response = client.get(path, {} if "?" in path else {"accept": "*/*"})
 
-    assert response.status_code == 200
+        assert response.status_code == 200, path
 
 
 @pytest.mark.parametrize("role", ["operator", None])
-@pytest.mark.parametrize("path", [*PAGES, *PROGRAMS])
-def test_who_does_not_read_studies_learns_nothing_of_them(sign_in, role, path):
-    response = sign_in(role).get(path)
+def test_who_does_not_read_studies_learns_nothing_of_them(sign_in, role):
+    client = sign_in(role)
+    for path in [*PAGES, *PROGRAMS]:
+        response = client.get(path)
 
-    content = b"".join(response) if response.streaming else response.content
-    assert response.status_code == (200 if path in LISTS else 404)
-    assert b"1.2.3.9" not in content
-    assert "Müller".encode() not in content
+        content = b"".join(response) if response.streaming else response.content
+        assert response.status_code == (200 if path in LISTS else 404), path
+        assert b"1.2.3.9" not in content, path
+        assert "Müller".encode() not in content, path
 
 
 def test_a_posted_search_is_for_who_reads_studies(django_client, sign_in):
@@ -134,11 +139,16 @@ def test_another_site_cannot_make_a_browser_change_the_archive(sign_in, method, 
 
 
 @pytest.mark.parametrize("role", ["operator", None])
-@pytest.mark.parametrize("path", PROGRAMS)
-def test_who_does_not_read_studies_is_not_told_what_was_deleted(sign_in, role, path):
+def test_who_does_not_read_studies_is_not_told_what_was_deleted(sign_in, role):
     write(sign_in("data steward"), "DELETE", "/dicom-web/studies/1.2.3", WHY)
+    client = sign_in(role)
 
-    assert sign_in(role).get(path).status_code == (200 if path in LISTS else 404)
+    for path in PROGRAMS:
+        assert client.get(path).status_code == (200 if path in LISTS else 404), path
+
+
+def test_every_role_is_asked():
+    assert set(EVERYBODY) == {*Role, None}
 
 
 def test_no_method_that_changes_the_archive_is_missing_from_these_tests():

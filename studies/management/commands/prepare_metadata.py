@@ -1,12 +1,14 @@
 """Make the metadata of lately received series beforehand, so that nobody waits for it."""
 
 import datetime
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from studies import metadata
+from studies.errors import NotFoundError
 
 
 class Command(BaseCommand):
@@ -34,6 +36,7 @@ class Command(BaseCommand):
         )
         prepared = 0
         for one in series.iterator(chunk_size=200):
-            metadata.retrieve_series_metadata(one, base_url=base_url)
-            prepared += 1
+            with suppress(NotFoundError):  # deleted meanwhile
+                metadata.retrieve_series_metadata(one, base_url=base_url)
+                prepared += 1
         self.stdout.write(f"{prepared} series prepared")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .canvas import FloatArray, axis
+from .canvas import FloatArray
 
 SUM_OF_FOUR_BYTES_MEAN = 510.0
 SUM_OF_FOUR_BYTES_DEVIATION = 147.8
@@ -81,8 +81,3 @@ def waves(seed: int, wavelength: float, count: int = 40) -> Callable[..., FloatA
         return (total * np.sqrt(2 / count)).astype(np.float32)
 
     return field
-
-
-def centered_axis(step: float, count: int) -> FloatArray:
-    """Positions in mm of ``count`` samples about 0."""
-    return axis(-step * (count - 1) / 2, step, count)
