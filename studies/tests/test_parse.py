@@ -11,6 +11,7 @@ import textwrap
 import time
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import pydicom
 import pytest
@@ -22,7 +23,7 @@ from pydicom.dataset import Dataset
 from studies.dicom import json_model
 from studies.dicom.attributes import Level, is_uid
 from studies.dicom.names import PersonName
-from studies.dicom.parse import inflate, parse_instance, to_date, to_time
+from studies.dicom.parse import inflate, inflate_pieces, parse_instance, to_date, to_time
 from studies.errors import InstanceTooLargeError, InvalidInstanceError, StorageError
 from studies.tests.builders import RLE, make_dataset, make_encapsulated, make_file, to_file
 from studies.tests.samples import CHARSET_FILES, TEST_FILES, full_disk, parse
@@ -454,6 +455,15 @@ def test_a_deflated_data_set_may_not_inflate_beyond_the_limit():
             make_file(DEFLATED, Rows=1000, Columns=1000, PixelData=bytes(2_000_000)),
             max_bytes=10**6,
         )
+
+
+def test_no_deflated_data_set_may_inflate_beyond_half_a_gigabyte():
+    """Whatever the limit of an instance, and at however honest a ratio."""
+    not_compressed = struct.pack("<BHH", 0, 0xFFFF, 0) + bytes(0xFFFF)  # a block of RFC 1951 3.2.4
+    pieces = [not_compressed] * 10_000
+
+    with Path(os.devnull).open("wb") as target, pytest.raises(InstanceTooLargeError):
+        inflate_pieces(pieces, 2**40, target, max_bytes=2**40)
 
 
 def test_what_is_not_deflated_at_all_is_refused():
