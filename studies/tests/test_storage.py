@@ -388,6 +388,14 @@ def test_an_object_that_lost_its_end_is_noticed(object_store):
         storage.read(key, 0, 6)
 
 
+def test_what_the_system_reads_in_several_steps_is_whole(object_store, monkeypatch):
+    """It reads less than 2 GiB at once."""
+    key, read = put(b"abcdefgh"), os.pread
+    monkeypatch.setattr(os, "pread", lambda file, count, at: read(file, min(count, 3), at))
+
+    assert storage.read(key, 1, 8) == b"bcdefgh"
+
+
 def test_a_root_with_strange_letters_is_found(settings, tmp_path):
     settings.OBJECT_STORE_URL = f"file://{tmp_path}/Bilder%20%C3%A4"
 

@@ -25,6 +25,7 @@ from studies.tests.builders import (
     make_file,
     to_file,
 )
+from studies.tests.samples import full_disk
 
 pytestmark = pytest.mark.django_db
 
@@ -921,6 +922,15 @@ def test_a_deflated_object_beyond_a_limit_that_was_lowered_is_an_error_of_the_st
     settings.PACS_MAX_INSTANCE_BYTES = 10
 
     assert client.get(f"{INSTANCE}/frames/1", headers={"Accept": OCTETS}).status_code == 503
+
+
+def test_no_room_to_inflate_an_object_is_an_error_of_the_store(client, store):
+    store(make_file("1.2.840.10008.1.2.1.99", Rows=500, Columns=500, PixelData=bytes(500_000)))
+
+    with full_disk(100_000):
+        response = client.get(f"{INSTANCE}/frames/1", headers={"Accept": OCTETS})
+
+    assert response.status_code == 503
 
 
 @pytest.mark.parametrize("altered", [b"\xff" * 16, b""])
