@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from studies.dicom import sandbox
@@ -151,7 +152,9 @@ def render_thumbnail(head: bytes, frame: bytes, transfer_syntax_uid: str) -> byt
         raise NotAvailableError(f"This server has no decoder for {transfer_syntax_uid}.")
     size = Viewport(THUMBNAIL_SIZE, THUMBNAIL_SIZE, enlarge=False)
     rendering = Rendering("image/jpeg", viewport=size, quality=82, overlays=False)
-    try:
-        return render(head, [frame], transfer_syntax_uid=transfer_syntax_uid, rendering=rendering)
-    except NotAvailableError:
-        return None
+    for _ in range(2):  # a child may also die of what is no fault of the frame's
+        with suppress(NotAvailableError):
+            return render(
+                head, [frame], transfer_syntax_uid=transfer_syntax_uid, rendering=rendering
+            )
+    return None
