@@ -12,14 +12,13 @@ from pydicom.multival import MultiValue
 
 from studies.dicom.json_model import person_name
 from studies.dicom.names import readable
+from studies.dicom.pixels import MAX_PIXELS
 from studies.errors import NotAvailableError
 
 _FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF"}
 _QUALITY = 90
 # Of PNG, 1 to 9: more would take twice as long for a file a sixth smaller.
 _COMPRESS_LEVEL = 3
-# No image is made larger than this.
-MAX_PIXELS = 4096 * 4096
 # Of an animation whose object does not say how fast it runs.
 _FRAME_MILLISECONDS = 100
 # What is burned in; identity comes from the head, which has the index's.

@@ -16,6 +16,8 @@ __all__ = [
 ]  # fmt: skip
 
 THUMBNAIL_SIZE = 256
+# No image is made larger than this; one that is larger stays what it is.
+MAX_PIXELS = 4096 * 4096
 
 Region = tuple[float | None, float | None, float | None, float | None]
 
