@@ -138,6 +138,20 @@ def test_what_came_whole_is_kept_when_the_client_goes_away(portal, machine, toke
     assert not list((portal.directory / "objects" / "incoming").iterdir())
 
 
+def test_an_instance_that_comes_alone_and_breaks_off_is_not_stored(
+    portal, machine, token, connection
+):
+    content = an_instance("2.25.507")
+
+    request = head(token, len(content) + 100).replace(FORM.encode(), b"application/dicom")
+    connection.sendall(request + content)
+    connection.shutdown(socket.SHUT_WR)
+
+    assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+    answer = machine.get(f"{portal.url}/dicom-web/studies?StudyInstanceUID=2.25.507.1")
+    assert answer.json() == []
+
+
 def test_a_request_that_is_refused_by_its_headers_is_answered_though_its_body_is_large(
     portal, machine
 ):

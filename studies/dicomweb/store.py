@@ -85,7 +85,7 @@ def _streams(request: HttpRequest) -> Iterable[Readable]:
         # A few bytes could inflate to any number.
         raise UnsupportedMediaTypeError("Send the request without Content-Encoding.")
     if request.content_type == DICOM:
-        return [_Alone(_body(request))]
+        return [_Alone(_body(request), _announced_bytes(request))]
     parameters = request.content_params or {}
     root = parameters.get("type", DICOM).lower()
     if request.content_type != "multipart/related" or root not in _TAKEN:
@@ -103,17 +103,30 @@ def _body(request: HttpRequest) -> Readable:
     return cast("Readable", request)
 
 
-@dataclass(frozen=True, slots=True)
+def _announced_bytes(request: HttpRequest) -> int:
+    """The Content-Length; 0 without one, as Django reads it."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+@dataclass(slots=True)
 class _Alone:
-    """A body that is one instance."""
+    """A body that is one instance. One that breaks off may look whole, but for its length."""
 
     stream: Readable
+    bytes_left: int
 
     def read(self, size: int, /) -> bytes:
         try:
-            return self.stream.read(size)
+            chunk = self.stream.read(size)
         except Exception as error:  # whatever the server in front of us raises
             raise MalformedBodyError("the body could not be read to its end") from error
+        self.bytes_left -= len(chunk)
+        if not chunk and self.bytes_left > 0:
+            raise MalformedBodyError("the body is shorter than its Content-Length")
+        return chunk
 
 
 def _bounded(parts: Iterator[Part]) -> Iterator[Part]:

@@ -391,6 +391,22 @@ def test_an_instance_that_comes_alone_and_breaks_off_is_a_bad_request(technologi
     assert not list((object_store / "incoming").iterdir())
 
 
+def test_an_instance_that_comes_alone_and_is_shorter_than_announced_is_not_stored(
+    technologist, object_store
+):
+    content = make_file(Modality="SR", PixelData=None, Rows=None, Columns=None)
+
+    response = technologist.generic(
+        "POST", STUDIES, CONTENT_TYPE="application/dicom", CONTENT_LENGTH=str(len(content) + 1),
+        **{"wsgi.input": io.BytesIO(content)},
+    )  # fmt: skip
+
+    assert response.status_code == 400
+    assert "shorter than its Content-Length" in response["Warning"]
+    assert Instance.objects.count() == 0
+    assert not list((object_store / "incoming").iterdir())
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 2**14), st.binary(max_size=8), st.booleans()), max_size=6),
     st.sampled_from([FORM, 'multipart/related; type="application/dicom+json"; boundary=b', "x"])
