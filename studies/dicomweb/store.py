@@ -57,6 +57,8 @@ def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
         # What was stored before stays stored, and the sender must learn of it.
         report.is_malformed = True
         report.fail(CANNOT_UNDERSTAND, error)
+    except StorageError as error:
+        report.fail(OUT_OF_RESOURCES, error)
     return _answer(report, in_xml=in_xml)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -294,6 +295,28 @@ def test_nothing_is_acknowledged_when_the_store_fails(send, settings):
     assert response.status_code == 503
     assert other_failures(response.json()) == [OUT_OF_RESOURCES]
     assert Study.objects.count() == 0
+
+
+def test_an_instance_that_the_index_does_not_take_fails_and_others_are_stored(send):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE studies_instance ADD CHECK (sop_instance_uid <> '1.2.3.4.2')")
+
+    response = send(body(numbered(1), numbered(2), numbered(3)))
+
+    assert response.status_code == 202
+    assert stored(response.json()) == ["1.2.3.4.1", "1.2.3.4.3"]
+    assert other_failures(response.json()) == [OUT_OF_RESOURCES]
+    assert Study.objects.get().number_of_study_related_instances == 2
+
+
+def test_nothing_is_acknowledged_when_the_index_fails(send):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE studies_instance ADD CHECK (sop_instance_uid = 'none')")
+
+    response = send(body(numbered(1), numbered(2)))
+
+    assert response.status_code == 503
+    assert other_failures(response.json()) == [OUT_OF_RESOURCES] * 2
 
 
 def test_failures_for_several_reasons_are_a_conflict(send, settings):

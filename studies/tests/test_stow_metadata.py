@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from studies.dicom.xml_model import dataset_to_xml
 from studies.models import Instance, Study
 from studies.tests.builders import SAMPLES, make_dataset
-from studies.tests.stow import CANNOT_UNDERSTAND, TOO_LARGE, failed, other_failures, stored
+from studies.tests.samples import full_disk
+from studies.tests.stow import (
+    CANNOT_UNDERSTAND,
+    OUT_OF_RESOURCES,
+    TOO_LARGE,
+    failed,
+    other_failures,
+    stored,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -248,6 +256,18 @@ def test_bulk_data_beyond_the_limit_are_refused(send, settings):
 
     assert response.status_code == 413
     assert other_failures(response.json()) == [TOO_LARGE]
+
+
+def test_an_instance_for_which_there_is_no_room_does_not_hide_what_was_stored(send):
+    twice = {"vr": "OB", "BulkDataURI": "pixels"}
+    large = metadata(x00080018=text("UI", "1.2.3.5"), x00420011=twice)
+
+    with full_disk(300_000):
+        response = send(as_json(metadata(x7FE00010=None), large), pixels(bytes(200_000)))
+
+    assert response.status_code == 202
+    assert stored(response.json()) == ["1.2.3.4"]
+    assert other_failures(response.json()) == [OUT_OF_RESOURCES]
 
 
 def test_bulk_data_that_are_named_again_and_again_do_not_multiply(send, settings):
