@@ -44,6 +44,14 @@ def test_a_token_acts_as_its_user(text):
     assert bearer(text).get(ADDRESS).status_code == 200
 
 
+def test_a_token_works_where_the_portal_lies_below_another_address(text):
+    assert bearer(text).get(ADDRESS, SCRIPT_NAME="/pacs").status_code == 200
+
+
+def test_a_program_without_a_token_is_refused_there_as_well():
+    assert Client().get(ADDRESS, SCRIPT_NAME="/pacs").status_code == 401
+
+
 def test_a_token_is_taken_as_the_password_of_basic_authentication(text):
     assert basic("orthanc", text).get(ADDRESS).status_code == 200
 

@@ -26,7 +26,11 @@ from studies.dicom.parse import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_TRANSFER_SYNTAXES,
 )
-from studies.errors import InstanceTooLargeError, InvalidInstanceError
+from studies.errors import (
+    InstanceTooLargeError,
+    InvalidInstanceError,
+    UnsupportedTransferSyntaxError,
+)
 
 _MAX_DEPTH = 16
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
@@ -188,10 +192,10 @@ class _Composer:
         if tag == PIXEL_DATA and bulk.transfer_syntax_uid not in NATIVE_TRANSFER_SYNTAXES:
             self.transfer_syntax_uid = bulk.transfer_syntax_uid
             return _encapsulated(bulk)
-        if bulk.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN or len(bulk.pieces) > 1:
-            raise InvalidInstanceError(
-                f"the bulk data of {tag:08X} are not one value in little endian"
-            )
+        if bulk.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN:
+            raise UnsupportedTransferSyntaxError(f"the bulk data of {tag:08X} are in big endian")
+        if len(bulk.pieces) > 1:
+            raise InvalidInstanceError(f"the bulk data of {tag:08X} are not one value")
         piece = bulk.pieces[0]
         if vr in _COPIED_IN_PIECES:
             return DataElement(tag, vr, piece)
@@ -208,7 +212,7 @@ _COPIED_IN_PIECES = BINARY - {"UN"}
 
 def _encapsulated(bulk: BulkData) -> DataElement:
     if not is_uid(bulk.transfer_syntax_uid):
-        raise InvalidInstanceError("the pixel data do not name their transfer syntax")
+        raise UnsupportedTransferSyntaxError("the pixel data do not name their transfer syntax")
     # A table of offsets counts to 4 GiB, and may be left empty (PS3.5 A.4).
     has_table = bulk.size_bytes + 16 * len(bulk.pieces) < 2**32
     content = encapsulate_buffer(list(bulk.pieces), has_bot=has_table)

@@ -24,6 +24,7 @@ from studies.errors import (
     OtherStudyError,
     StorageError,
     UnsupportedMediaTypeError,
+    UnsupportedTransferSyntaxError,
 )
 from studies.ingest import Outcome, Provenance, RefusedInput, StoreResult
 from studies.models import Source
@@ -34,6 +35,16 @@ OUT_OF_RESOURCES = 0xA700
 TOO_LARGE = 0xA701  # of the same group, which a repetition will not mend
 OTHER_STUDY = 0xA901  # of the group "does not match", which the standard leaves to us
 CANNOT_UNDERSTAND = 0xC000
+UNSUPPORTED_TRANSFER_SYNTAX = 0xC122
+# What each is used for; the conformance statement lists them.
+FAILURE_REASONS = {
+    PROCESSING_FAILURE: "It contradicts what the archive holds under its UID; kept for a steward.",
+    OUT_OF_RESOURCES: "The archive could not keep it; the same may succeed later.",
+    TOO_LARGE: "It is larger than this archive takes.",
+    OTHER_STUDY: "It belongs to another study than the address names.",
+    CANNOT_UNDERSTAND: "It cannot be understood as an instance.",
+    UNSUPPORTED_TRANSFER_SYNTAX: "Its pixel data came apart, in an encoding that is not taken so.",
+}
 
 _TAKEN = (DICOM, DICOM_JSON, DICOM_XML)  # as the root of multipart/related
 # Each may cost an entry of the answer, which is held in memory.
@@ -198,9 +209,12 @@ class _Report:
 
 
 def _reason(error: InvalidInstanceError) -> int:
-    if isinstance(error, OtherStudyError):
-        return OTHER_STUDY
-    return TOO_LARGE if isinstance(error, InstanceTooLargeError) else CANNOT_UNDERSTAND
+    reasons = {
+        OtherStudyError: OTHER_STUDY,
+        InstanceTooLargeError: TOO_LARGE,
+        UnsupportedTransferSyntaxError: UNSUPPORTED_TRANSFER_SYNTAX,
+    }
+    return reasons.get(type(error), CANNOT_UNDERSTAND)
 
 
 def _answer(report: _Report, *, in_xml: bool) -> HttpResponse:

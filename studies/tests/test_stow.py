@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from accounts.tokens import create_token
 from studies.dicom.multipart import write_parts
 from studies.models import Instance, InstanceConflict, QuarantinedInput, StoredObject, Study
-from studies.tests.builders import CT_IMAGE_STORAGE, make_file
+from studies.tests.builders import CT_IMAGE_STORAGE, make_encapsulated, make_file
 from studies.tests.samples import full_disk
 from studies.tests.stow import (
     CANNOT_UNDERSTAND,
@@ -173,6 +173,23 @@ def test_the_same_instance_twice_in_one_request_is_stored_once(send):
     assert response.status_code == 200
     assert stored(response.json()) == ["1.2.3.4", "1.2.3.4"]
     assert (Instance.objects.count(), StoredObject.objects.count()) == (1, 1)
+
+
+def test_an_instance_in_a_transfer_syntax_that_we_do_not_know_is_stored_as_it_is(send, client):
+    known = make_encapsulated([b"codes"], "1.2.840.10008.1.2.4.201")
+    content = known.replace(b"1.2.840.10008.1.2.4.201", b"1.2.840.10008.1.2.4.999")
+
+    answer = send(body(content)).json()
+
+    url = answer["00081199"]["Value"][0]["00081190"]["Value"][0]
+    response = client.get(url, headers={"accept": "application/dicom; transfer-syntax=*"})
+    assert b"".join(response) == content
+
+
+def test_nothing_is_changed_hence_no_warning_reason_is_given(send):
+    (reference,) = send(body(make_file())).json()["00081199"]["Value"]
+
+    assert "00081196" not in reference
 
 
 # --- What is not stored ------------------------------------------------------------------------

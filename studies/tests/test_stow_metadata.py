@@ -17,6 +17,7 @@ from studies.tests.stow import (
     CANNOT_UNDERSTAND,
     OUT_OF_RESOURCES,
     TOO_LARGE,
+    UNSUPPORTED_TRANSFER_SYNTAX,
     failed,
     other_failures,
     stored,
@@ -288,7 +289,7 @@ def test_bulk_data_that_are_named_again_and_again_do_not_multiply(send, settings
 def test_pixel_data_in_an_encoding_that_we_cannot_write_are_refused(send, kind):
     response = send(as_json(metadata()), pixels(kind=kind))
 
-    assert failed(response.json()) == [("1.2.3.4", CANNOT_UNDERSTAND)]
+    assert failed(response.json()) == [("1.2.3.4", UNSUPPORTED_TRANSFER_SYNTAX)]
 
 
 ELEMENTS = st.fixed_dictionaries(
