@@ -13,7 +13,7 @@ from studies.dicom.multipart import Part, Readable, read_parts
 from studies.dicom.xml_model import dataset_to_xml
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, accepted
-from studies.dicomweb.store_metadata import composed_instances
+from studies.dicomweb.store_metadata import MAX_INSTANCES, composed_instances
 from studies.errors import (
     ArchiveError,
     InstanceTooLargeError,
@@ -47,8 +47,6 @@ FAILURE_REASONS = {
 }
 
 _TAKEN = (DICOM, DICOM_JSON, DICOM_XML)  # as the root of multipart/related
-# Each may cost an entry of the answer, which is held in memory.
-_MAX_PARTS = 50_000
 # Proxies take but few kilobytes of headers.
 _MAX_WARNINGS = 5
 
@@ -145,8 +143,8 @@ class _Alone:
 def _bounded(parts: Iterator[Part]) -> Iterator[Part]:
     number = 0
     for number, part in enumerate(parts, start=1):
-        if number > _MAX_PARTS:
-            raise MalformedBodyError(f"the body has more than {_MAX_PARTS} parts")
+        if number > MAX_INSTANCES:
+            raise MalformedBodyError(f"the body has more than {MAX_INSTANCES} parts")
         yield part
     if number == 0:
         raise MalformedBodyError("the body has no parts")

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from studies.dicom.xml_model import dataset_to_xml
-from studies.models import Instance, Study
+from studies.dicomweb import store_metadata
+from studies.models import Instance, QuarantinedInput, Study
 from studies.tests.builders import SAMPLES, make_dataset
 from studies.tests.samples import full_disk
 from studies.tests.stow import (
@@ -269,6 +270,48 @@ def test_an_instance_for_which_there_is_no_room_does_not_hide_what_was_stored(se
     assert response.status_code == 202
     assert stored(response.json()) == ["1.2.3.4"]
     assert other_failures(response.json()) == [OUT_OF_RESOURCES]
+
+
+def test_texts_that_name_the_same_bulk_data_do_not_fill_the_memory(send):
+    texts = {
+        f"x0099{number:04X}": {"vr": "UT", "BulkDataURI": "pixels"} for number in range(4096, 4101)
+    }
+
+    response = send(as_json(metadata(**texts)), pixels(b" " * 13 * 1024 * 1024))
+
+    assert response.status_code == 413
+    assert failed(response.json()) == [("1.2.3.4", TOO_LARGE)]
+
+
+def test_instances_that_name_the_same_bulk_data_do_not_fill_the_disk(send, monkeypatch):
+    monkeypatch.setattr(store_metadata, "_SHARED_BYTES", 0)
+    models = [metadata(x00080018=text("UI", f"1.2.3.4.{number}")) for number in range(5)]
+
+    response = send(as_json(*models), pixels())
+
+    assert response.status_code == 202
+    assert stored(response.json()) == ["1.2.3.4.0", "1.2.3.4.1"]
+    assert other_failures(response.json()) == [CANNOT_UNDERSTAND]
+    assert "too many times" in response["Warning"]
+
+
+def test_metadata_that_are_no_instances_are_given_up_before_they_fill_the_quarantine(
+    send, monkeypatch
+):
+    monkeypatch.setattr(store_metadata, "_MAX_REFUSED", 3)
+
+    response = send(as_json(*[{}] * 5))
+
+    assert response.status_code == 400
+    assert other_failures(response.json()) == [CANNOT_UNDERSTAND] * 4
+
+
+def test_metadata_of_more_instances_than_are_taken_are_a_bad_request(send):
+    response = send((JSON, "", b"[" + b"{}," * 50_000 + b"{}]"))
+
+    assert response.status_code == 400
+    assert "more than 50000 instances" in response["Warning"]
+    assert QuarantinedInput.objects.count() == 0
 
 
 def test_bulk_data_that_are_named_again_and_again_do_not_multiply(send, settings):
