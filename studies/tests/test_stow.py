@@ -452,12 +452,13 @@ def test_an_instance_that_comes_alone_and_is_shorter_than_announced_is_not_store
     st.sampled_from([FORM, 'multipart/related; type="application/dicom+json"; boundary=b', "x"])
     | st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60),
     st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=30),
+    st.sampled_from(["", "/1.2.3", "/1.9"]),
 )
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80
 )
 def test_a_mutilated_request_is_refused_or_stored_and_what_is_acknowledged_is_kept(
-    send, object_store, changes, content_type, accept
+    send, object_store, changes, content_type, accept, study
 ):
     content = bytearray(
         body(*(numbered(number, SeriesInstanceUID="1.2.3.8") for number in range(3)))
@@ -466,7 +467,9 @@ def test_a_mutilated_request_is_refused_or_stored_and_what_is_acknowledged_is_ke
         start = position % len(content)
         content[start : start if inserted else start + len(change)] = change
 
-    response = send(bytes(content), content_type=content_type, accept=accept or "*/*")
+    response = send(
+        bytes(content), path=STUDIES + study, content_type=content_type, accept=accept or "*/*"
+    )
 
     acknowledged = set(stored(response.json())) if response.status_code in (200, 202) else set()
     kept = {
