@@ -3,7 +3,7 @@
 import base64
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,8 +22,8 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def token(portal: RunningPortal) -> str:
-    return portal.manage("create_api_token", "technologist", "--name", "tests").strip()
+def token(make_token: Callable[[str], str]) -> str:
+    return make_token("technologist")
 
 
 @pytest.fixture
