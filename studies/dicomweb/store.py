@@ -12,14 +12,13 @@ from studies.dicom.json_model import dumps
 from studies.dicom.multipart import Part, Readable, read_parts
 from studies.dicom.xml_model import dataset_to_xml
 from studies.dicomweb.errors import answers_errors
-from studies.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, accepted
+from studies.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, prefers_xml
 from studies.dicomweb.store_metadata import MAX_INSTANCES, composed_instances
 from studies.errors import (
     ArchiveError,
     InstanceTooLargeError,
     InvalidInstanceError,
     MalformedBodyError,
-    NotAvailableError,
     NotPermittedError,
     OtherStudyError,
     StorageError,
@@ -55,7 +54,7 @@ _MAX_WARNINGS = 5
 def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
     if not access.may_store(request.user):
         raise NotPermittedError("Your role does not allow you to store.")
-    in_xml = _prefers_xml(request)
+    in_xml = prefers_xml(request, in_parts=False)
     report = _Report(base_url=request.build_absolute_uri("/dicom-web"))
     try:
         for result in ingest.store_instances(
@@ -69,20 +68,6 @@ def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
     except StorageError as error:
         report.fail(OUT_OF_RESOURCES, error)
     return _answer(report, in_xml=in_xml)
-
-
-def _prefers_xml(request: HttpRequest) -> bool:
-    """Which form of the answer the client likes better (PS3.18 10.5.3.3).
-
-    Raises:
-        NotAvailableError: If it takes neither.
-    """
-    for wish in accepted(request):
-        if wish.accepts(DICOM_JSON) or wish.type == JSON:
-            return False
-        if wish.accepts(DICOM_XML):
-            return True
-    raise NotAvailableError(f"The answer is available as {DICOM_JSON} and {DICOM_XML}.")
 
 
 def _provenance(request: HttpRequest) -> Provenance:
