@@ -4,9 +4,11 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q
 from django.utils import timezone
 
+from accounts.backends import permission_names, remember_permissions
 from accounts.models import ApiToken, User
 
 _BEGINNING = "pacs_"  # so that people and scanners for leaked secrets recognise one
@@ -30,10 +32,17 @@ def create_token(user: User, *, name: str, lifetime: timedelta | None) -> tuple[
 
 
 def find_user(text: str) -> User | None:
-    """Who a valid token acts for; one query, and now and then a second that notes its use."""
+    """Who a valid token acts for, and what they may do.
+
+    One query, and now and then a second that notes its use.
+    """
     now = timezone.now()
     token = (
         ApiToken.objects.select_related("user")
+        .annotate(
+            own=ArraySubquery(permission_names(user=OuterRef("user"))),
+            of_roles=ArraySubquery(permission_names(group__user=OuterRef("user"))),
+        )
         .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
         .filter(digest=_digest(text), revoked_at__isnull=True, user__is_active=True)
         .first()
@@ -42,7 +51,9 @@ def find_user(text: str) -> User | None:
         return None
     if token.last_used_at is None or token.last_used_at < now - _NOTED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token.user
+    user: User = token.user
+    remember_permissions(user, {*token.own, *token.of_roles})
+    return user
 
 
 def _digest(text: str) -> str:
