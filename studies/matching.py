@@ -7,6 +7,7 @@ objects do not say their time zone, so a query cannot name another (PS3.18 8.3.4
 """
 
 import datetime
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ _MOMENTS = (
 _INDEXED_IN_CAPITALS = {"patient_id", "accession_number", "study_description"}
 # As many characters as columns have; lists of UIDs are longer.
 _MAX_LENGTH = 256
+# Codes that are no characters, in place of wildcards while the text around them is changed.
+_ANY, _ONE = "\ufdd0", "\ufdd1"
 # More is no honest pattern, and each costs the database time.
 _MAX_WILDCARDS = 20
 
@@ -91,9 +94,13 @@ def condition(level: Level, keys: Mapping[str, str], options: Options) -> Q:
     result = Q()
     for names in _MOMENTS:
         result &= _match_span(level, wanted, *(BY_KEYWORD[name] for name in names))
+    in_items = {attribute: value for attribute, value in wanted.items() if attribute.sequence}
+    if in_items:
+        result &= _match_item(level, in_items, options)
     for attribute, value in wanted.items():
-        path = PATHS[level][attribute.level] + attribute.column
-        result &= _match(path, value, attribute, options)
+        if not attribute.sequence:
+            path = PATHS[level][attribute.level] + attribute.column
+            result &= _match(path, value, attribute, options)
     return result
 
 
@@ -107,7 +114,7 @@ def _wanted(level: Level, keys: Mapping[str, str]) -> Keys:
             raise InvalidQueryError(f"{name[:64]} is given twice")
         seen.add(path)
         value = padded.strip(" ")  # padding (PS3.5 6.2)
-        if path and (value in ("", "*") or path == _SPECIFIC_CHARACTER_SET):
+        if path and (not value.strip("*") or path == _SPECIFIC_CHARACTER_SET):
             continue  # universal matching (PS3.4 C.2.2.2.3), and what is never matched
         attribute = _attribute(name, path, level)
         _check(attribute, value)
@@ -223,11 +230,36 @@ def _like(text: Func | F, pattern: Func | Value) -> Func:
     )  # fmt: skip
 
 
+# --- Items of a sequence -------------------------------------------------------------------------
+
+
+def _match_item(level: Level, keys: Keys, options: Options) -> Q:
+    """One item of the sequence that matches all of its keys (PS3.4 C.2.2.2.6)."""
+    attribute = next(iter(keys))
+    path = PATHS[level][attribute.level] + attribute.column
+    empty = {a for a, value in keys.items() if options.empty_values and value == '""'}
+    tests = [f"!exists(@.{a.keyword})" if a in empty else _item_test(a, keys[a]) for a in keys]
+    # Equality in it is answered from the index, and of several tests those that are one.
+    jsonpath = f"$[*] ? ({' && '.join(tests)})"
+    result = Q(
+        Func(
+            F(path), Value(jsonpath), template="%(expressions)s::jsonpath", arg_joiner=" @? ",
+            output_field=BooleanField(),
+        )
+    )  # fmt: skip
+    return result | Q(**{path: []}) if len(empty) == len(keys) else result
+
+
+def _item_test(attribute: Attribute, value: str) -> str:
+    """Single value or wildcards as `_match_text`, in the notation of SQL/JSON."""
+    if not _has_wildcards(value):
+        return f"@.{attribute.keyword} == {json.dumps(value)}"
+    regex = re.escape(re.sub(r"\*+", _ANY, value).replace("?", _ONE))
+    regex = regex.replace(_ANY, ".*").replace(_ONE, ".")
+    return f'@.{attribute.keyword} like_regex {json.dumps(f"^{regex}$")} flag "s"'
+
+
 # --- Person names --------------------------------------------------------------------------------
-
-
-# Codes that are no characters, in place of wildcards while the text around them is folded.
-_ANY, _ONE = "\ufdd0", "\ufdd1"
 
 
 def _match_name(path: str, value: str, _: Attribute | None = None) -> Q:

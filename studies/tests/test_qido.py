@@ -122,6 +122,54 @@ def test_a_path_may_mix_keywords_and_tags(client, whole, name):
     assert len(found(client, SERIES, **{name: "RP-?"})) == 1
 
 
+def store_requests(store, number, *ids):
+    """A series that answers requests, each a pair of step and procedure."""
+    requests = []
+    for step, procedure in ids:
+        request = Dataset()
+        if step:
+            request.ScheduledProcedureStepID = step
+        request.RequestedProcedureID = procedure
+        requests.append(request)
+    store_studies(store, number, RequestAttributesSequence=requests)
+
+
+STEP, PROCEDURE = "00400275.00400009", "00400275.00401001"
+
+
+@pytest.mark.parametrize(
+    ("keys", "numbers"),
+    [
+        pytest.param({PROCEDURE: "RP-2"}, [1], id="the second item"),
+        pytest.param({PROCEDURE: "RP-?"}, [2, 1], id="any item"),
+        pytest.param({STEP: "SPS-2", PROCEDURE: "RP-2"}, [1], id="both in one item"),
+        pytest.param({STEP: "SPS-1", PROCEDURE: "RP-2"}, [], id="each in another item"),
+        pytest.param({STEP: "*1", PROCEDURE: "RP-?"}, [2, 1], id="wildcards in one item"),
+        pytest.param({STEP: "*1", PROCEDURE: "*2"}, [], id="wildcards, each in another item"),
+        pytest.param({STEP: '""', PROCEDURE: "RP-3"}, [1], id="one without a value"),
+        pytest.param({STEP: '""', PROCEDURE: "RP-1"}, [], id="an item without it is another"),
+        pytest.param({PROCEDURE: '""'}, [3], id="no item"),
+    ],
+)
+def test_keys_of_a_sequence_match_in_the_same_item(client, store, keys, numbers):
+    store_requests(store, 1, ("SPS-1", "RP-1"), ("SPS-2", "RP-2"), (None, "RP-3"))
+    store_requests(store, 2, ("SPS-1", "RP-1"))
+    store_requests(store, 3)
+
+    series = found(client, SERIES, emptyvaluematching="true", **keys)
+
+    assert [one["0020000E"]["Value"] for one in series] == [[f"1.6.{n}"] for n in numbers]
+
+
+@pytest.mark.parametrize("text", ['a"b', "a'b", "(a)$", "a@b", "${x}", "ä", "\U0001f600", "a/b"])
+def test_any_letter_may_be_in_an_item(client, store, text):
+    store_requests(store, 1, (None, text))
+
+    for pattern in (text, f"{text[0]}*", f"{text[:-1]}?"):
+        assert len(found(client, SERIES, **{PROCEDURE: pattern})) == 1, pattern
+    assert found(client, SERIES, **{PROCEDURE: text[:-1] or "x"}) == []
+
+
 @pytest.mark.parametrize("name", ["0020000d", "0020000D"])
 def test_the_digits_of_a_tag_may_be_small(client, whole, name):
     assert len(found(client, STUDIES, **{name: "1.2.3"})) == 1
@@ -305,6 +353,20 @@ def test_a_series_tells_the_request_it_answers(client, whole):
             }
         ],
     }
+
+
+def test_a_series_tells_all_requests_it_answers(client, store):
+    store_requests(store, 1, ("SPS-1", "RP-1"), (None, "RP-2"))
+
+    (series,) = found(client, SERIES)
+
+    assert series["00400275"]["Value"] == [
+        {
+            "00400009": {"vr": "SH", "Value": ["SPS-1"]},
+            "00401001": {"vr": "SH", "Value": ["RP-1"]},
+        },
+        {"00400009": {"vr": "SH"}, "00401001": {"vr": "SH", "Value": ["RP-2"]}},
+    ]
 
 
 def test_a_required_attribute_is_there_without_a_value_and_one_where_known_is_not(client, store):

@@ -233,7 +233,8 @@ def test_study_keys_match(viewer, add_study, keys, found):
     ],
 )
 def test_an_attribute_in_a_sequence_matches(viewer, add_study, key):
-    series = add_study().series.create(series_instance_uid="1.9", requested_procedure_id="RP-1")
+    requests = [{"RequestedProcedureID": "RP-1"}]
+    series = add_study().series.create(series_instance_uid="1.9", request_attributes=requests)
 
     assert query.search(viewer, Level.SERIES, {key: "RP-*"}).get() == series
     assert not query.search(viewer, Level.SERIES, {key: "RP-2"}).exists()
