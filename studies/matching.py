@@ -9,6 +9,7 @@ objects do not say their time zone, so a query cannot name another (PS3.18 8.3.4
 import datetime
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -57,6 +58,7 @@ _MAX_LENGTH = 256
 _ANY, _ONE = "\ufdd0", "\ufdd1"
 # More is no honest pattern, and each costs the database time.
 _MAX_WILDCARDS = 20
+_MAX_SIMILAR_WORDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +141,19 @@ def _attribute(name: str, path: str, level: Level) -> Attribute:
 
 
 def _check(attribute: Attribute, value: str) -> None:
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if not all(map(_is_in_values, value)):
         raise InvalidQueryError(f"{attribute.keyword} holds a character that no value has")
     if attribute.vr != "UI" and len(value) > _MAX_LENGTH:
         raise InvalidQueryError(f"{attribute.keyword} is longer than any value")
     if value.count("*") + value.count("?") > _MAX_WILDCARDS:
         raise InvalidQueryError(f"{attribute.keyword} has more than {_MAX_WILDCARDS} wildcards")
+
+
+def _is_in_values(character: str) -> bool:
+    """No control character, no half of a surrogate pair and none of Unicode's noncharacters."""
+    code = ord(character)
+    is_noncharacter = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE  # noqa: PLR2004
+    return not is_noncharacter and unicodedata.category(character) not in ("Cc", "Cs")
 
 
 def _match(path: str, value: str, attribute: Attribute, options: Options) -> Q:
@@ -153,7 +162,7 @@ def _match(path: str, value: str, attribute: Attribute, options: Options) -> Q:
     if attribute.derived:
         return _match_modalities(path, value, options)
     if attribute.vr == "PN" and options.fuzzy:
-        return _match_similar(path, value)
+        return _match_similar(path, value, attribute)
     return _MATCHERS[attribute.vr](path, value, attribute)
 
 
@@ -262,14 +271,22 @@ def _item_test(attribute: Attribute, value: str) -> str:
 # --- Person names --------------------------------------------------------------------------------
 
 
-def _match_name(path: str, value: str, _: Attribute | None = None) -> Q:
+def _match_name(path: str, value: str, attribute: Attribute) -> Q:
     """Whole component groups, without case and accents (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
     result = Q()
     for group in value.split("="):
         if plain := group.strip("^ "):
-            pattern = fold(re.sub(r"\*+", _ANY, plain).replace("?", _ONE))
+            pattern = _folded(re.sub(r"\*+", _ANY, plain).replace("?", _ONE), attribute)
             result &= Q(**_group_matches(f"{path}_folded", pattern))
     return result
+
+
+def _folded(text: str, attribute: Attribute) -> str:
+    """As names are kept; some letters are many then."""
+    folded = fold(text)
+    if len(folded) > _MAX_LENGTH:
+        raise InvalidQueryError(f"{attribute.keyword} is longer than any value")
+    return folded
 
 
 def _group_matches(path: str, pattern: str) -> dict[str, str]:
@@ -280,21 +297,24 @@ def _group_matches(path: str, pattern: str) -> dict[str, str]:
     return {f"{path}__regex": f"(^|=){regex}($|=)"}
 
 
-def _match_similar(path: str, value: str) -> Q:
+def _match_similar(path: str, value: str, attribute: Attribute) -> Q:
     """Fuzzy matching (PS3.18 8.3.4.2): never fewer than without.
 
     Similar is a word of which pg_trgm says so at its own threshold of strict word similarity: half
     of the trigrams of both are in common, as of Müller and Mueller.
     """
+    words = _folded(re.sub(r"[*?]", " ", value), attribute).split()
+    if len(words) > _MAX_SIMILAR_WORDS:
+        raise InvalidQueryError(f"{attribute.keyword} has more than {_MAX_SIMILAR_WORDS} words")
     result = Q()
-    for word in fold(re.sub(r"[*?]", " ", value)).split():
+    for word in words:
         begins = Q(**{f"{path}_folded__regex": f"(^|[ =]){re.escape(word)}"})
         similar = Func(
             Value(word), F(f"{path}_folded"), template="%(expressions)s", arg_joiner=" <<%% ",
             output_field=BooleanField(),
         )  # fmt: skip
         result &= begins | Q(similar)
-    return result | _match_name(path, value) if _has_wildcards(value) else result
+    return result | _match_name(path, value, attribute) if _has_wildcards(value) else result
 
 
 # --- Dates and times -----------------------------------------------------------------------------

@@ -32,7 +32,7 @@ Tree = dict[str, "Tree"]
 
 _RETRIEVE_URL = "00081190"
 _AVAILABILITY = "00080056"
-_HEADER = "stored_object__header_json"
+_STORED_OBJECT = "stored_object_id"
 _UIDS = {
     Level.STUDY: "StudyInstanceUID",
     Level.SERIES: "SeriesInstanceUID",
@@ -113,6 +113,8 @@ class Writer:
 
     Attributes:
         columns: What to select, as paths from a row of the level searched.
+        header: Where in each row the key of a stored object is, in whose place `write` takes its
+            header; None where none is wanted.
     """
 
     def __init__(self, selection: Selection, base_url: str) -> None:
@@ -129,12 +131,12 @@ class Writer:
         if items := [a for a in selection.attributes if a.sequence]:
             writers[REQUEST_ATTRIBUTES_SEQUENCE] = self._item_writer(items)
         self._writers = [writers[tag] for tag in sorted(writers)]
-        self._header = None if selection.header is None else self._column(_HEADER)
+        self.header = None if selection.header is None else self._column(_STORED_OBJECT)
 
     def write(self, row: Row) -> str:
         """One match, its attributes in ascending order of tags."""
         text = "{" + ",".join(filter(None, [write(row) for write in self._writers])) + "}"
-        return text if self._header is None else self._with_header(text, row[self._header])
+        return text if self.header is None else self._with_header(text, row[self.header])
 
     def _with_header(self, text: str, header_json: str) -> str:
         """With what the stored header says besides; who and what it is, the index knows better."""

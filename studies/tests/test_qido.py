@@ -1,5 +1,6 @@
 """QIDO-RS as clients see it (PS3.18 10.6)."""
 
+import gzip
 import json
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from studies import query
 from studies.dicom.attributes import ATTRIBUTES, Level
 from studies.dicom.xml_model import dataset_from_xml
 from studies.dicomweb import search
-from studies.models import Instance, Study
+from studies.models import Instance, StoredObject, Study
 from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
@@ -545,6 +546,27 @@ def test_a_page_of_whole_headers_is_shorter(client, store, monkeypatch):
     assert len(found(client, INSTANCES)) == 2
 
 
+def test_a_page_of_whole_headers_ends_before_they_are_too_many_bytes(client, store, monkeypatch):
+    store_studies(store, 1, 2, 3)
+    size = len(StoredObject.objects.values_list("header_json", flat=True)[0].encode())
+    monkeypatch.setattr(query, "MAX_HEADER_BYTES", size * 2 + 1)
+
+    response = client.get(INSTANCES, {"includefield": "all"})
+
+    assert len(response.json()) == 2
+    assert (response["X-Total-Count"], response["X-Total-Count-Relation"]) == ("3", "eq")
+    assert "There are 1 additional" in response["Warning"]
+
+
+def test_one_whole_header_comes_whatever_its_size(client, store, monkeypatch):
+    monkeypatch.setattr(query, "MAX_HEADER_BYTES", 1)
+    store_studies(store, 1, 2)
+
+    (instance,) = found(client, INSTANCES, includefield="all", offset="1")
+
+    assert instance["00080018"]["Value"] == ["1.7.1"]
+
+
 @pytest.mark.parametrize("resource", [STUDIES, SERIES, INSTANCES, f"{STUDIES}/1.5.1/series"])
 def test_pages_put_together_are_the_whole_answer_in_its_order(client, store, resource):
     store_studies(store, 1, 2, 3, 4, 5)
@@ -572,6 +594,18 @@ def test_json_is_the_default(client, whole, accept):
 
     assert response["Content-Type"] == "application/dicom+json"
     assert json.loads(response.content)[0]["0020000D"]["Value"] == ["1.2.3"]
+
+
+def test_an_answer_is_compressed_for_who_takes_that(client, whole):
+    plain = client.get(INSTANCES, {"includefield": "all"})
+    compressed = client.get(
+        INSTANCES, {"includefield": "all"}, headers={"Accept-Encoding": "gzip, deflate"}
+    )
+
+    assert "Content-Encoding" not in plain
+    assert compressed["Content-Encoding"] == "gzip"
+    assert gzip.decompress(compressed.content) == plain.content
+    assert plain["Vary"] == compressed["Vary"] == "Accept, Accept-Encoding, Cookie"
 
 
 @pytest.mark.parametrize(
@@ -618,7 +652,11 @@ BAD = [
     "PatientID=a&PatientID=b", "PatientID=a&00100020=b", "limit=1&limit=2",
     "includefield=NoSuch", "includefield=all,StudyDate", "includefield=all&includefield=StudyDate",
     "fuzzymatching=yes", "emptyvaluematching=1", "PatientName=a%00b",
-    "PatientID=" + "*a" * 21, "PatientName=" + "a" * 257, "TimezoneOffsetFromUTC=%2B0100", "ModalitiesInStudy=C*,M*&multiplevaluematching=true",
+    "PatientID=" + "*a" * 21, "PatientName=" + "a" * 257, "TimezoneOffsetFromUTC=%2B0100",
+    "ModalitiesInStudy=C*,M*&multiplevaluematching=true", "offset=100001",
+    "PatientName=" + "\ufdd0a" * 21, "PatientName=\ufdd1", "PatientID=\U0001ffff", "PatientID=a%0Ab",
+    "PatientName=" + "\ufdfa" * 20, "PatientName=" + "\ufdfa" * 20 + "&fuzzymatching=true",
+    "PatientName=" + "a " * 11 + "&fuzzymatching=true",
 ]  # fmt: skip
 
 
