@@ -275,8 +275,8 @@ def _match_name(path: str, value: str, attribute: Attribute) -> Q:
     """Whole component groups, without case and accents (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
     result = Q()
     for group in value.split("="):
-        if plain := group.strip("^ "):
-            pattern = _folded(re.sub(r"\*+", _ANY, plain).replace("?", _ONE), attribute)
+        marked = re.sub(r"\*+", _ANY, group.strip("^ ")).replace("?", _ONE)
+        if pattern := _folded(marked, attribute):  # a group of separators asks for nothing
             result &= Q(**_group_matches(f"{path}_folded", pattern))
     return result
 
