@@ -83,7 +83,7 @@ def queries(portal: Portal, orthanc: Orthanc) -> list[Measure]:
         ("by part of name", "PatientName=*{0}*", "patient_name_folded LIKE '%%' || %s || '%%'",
          [(k.family[1:5],) for k in found]),
         ("by date and modality", "StudyDate={0}&ModalitiesInStudy={2}",
-         f"{_DAY} AND modalities_in_study @> ARRAY[%s]",
+         f"{_DAY} AND modalities_in_study @> ARRAY[%s]::varchar[]",
          [(k.date, k.date, k.modality) for k in found]),
         ("without a filter", "", "true", [()]),
     )  # fmt: skip
