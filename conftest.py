@@ -12,12 +12,13 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 SKIPS_ARE_ALLOWED = os.environ.get("PACS_ALLOW_SKIPS", "yes") != "no"
+ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 # Test marker → programs it needs and the Debian packages that bring them.
 NEEDS = {
     "browser": ({"chromium"}, "chromium"),
     "peer": (
-        {"dcmdump", "Orthanc", "pgbouncer", "strace"},
-        "dcmtk orthanc pgbouncer strace",
+        {"dcmdump", "Orthanc", ORTHANC_DICOMWEB, "pgbouncer", "strace"},
+        "dcmtk orthanc orthanc-dicomweb pgbouncer strace",
     ),
 }
 
@@ -54,7 +55,9 @@ def _missing() -> dict[str, str]:
     path = f"{os.environ['PATH']}:/usr/sbin"
     reasons = {}
     for marker, (programs, packages) in NEEDS.items():
-        if absent := sorted(p for p in programs if not shutil.which(p, path=path)):
+        if absent := sorted(
+            p for p in programs if not (shutil.which(p, path=path) or Path(p).is_file())
+        ):
             reasons[marker] = f"{', '.join(absent)} not installed: apt install {packages}"
     return reasons
 

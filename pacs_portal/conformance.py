@@ -134,19 +134,35 @@ def _resources() -> Iterator[str]:
 
 def _attributes() -> Iterator[str]:
     rows = (
-        (a.level.value, _path(a), f"({a.tag[:4]},{a.tag[4:]})", a.vr, "yes" if a.matches else "")
+        (
+            a.level.value,
+            f"`{a.keyword_path}`",
+            f"({a.tag[:4]},{a.tag[4:]})",
+            a.vr,
+            _yes(a),
+            a.returned,
+        )
         for a in ATTRIBUTES
     )
-    return _table(("Level", "Attribute", "Tag", "VR", "Matching key"), rows)
+    return _table(("Level", "Attribute", "Tag", "VR", "Key", "Returned"), rows)
 
 
-def _path(attribute: Attribute) -> str:
-    return f"{attribute.sequence}.{attribute.keyword}".lstrip(".")
+def _yes(attribute: Attribute) -> str:
+    return "yes" if attribute.matches else ""
 
 
 def _frames() -> Iterator[str]:
-    rows = ((f"`{uid}`", f"`{type_}`") for uid, type_ in media_types.FRAME_MEDIA_TYPES.items())
-    return _table(("Transfer syntax", "Media type of a frame"), rows)
+    defaults = media_types.DEFAULT_TRANSFER_SYNTAXES
+    rows = (
+        (
+            f"`{uid}`",
+            f"`{media_type}`",
+            "yes" if defaults.get(media_type) == uid else "",
+            "yes" if uid in media_types.LOSSY_TRANSFER_SYNTAXES else "",
+        )
+        for uid, media_type in media_types.FRAME_MEDIA_TYPES.items()
+    )
+    return _table(("Transfer syntax", "Media type of a frame", "Its default", "Lossy"), rows)
 
 
 def _status_codes() -> Iterator[str]:

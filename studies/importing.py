@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO
 
 from django.conf import settings
 
+from studies.dicom.multipart import Readable
 from studies.errors import InvalidInstanceError
+from studies.ingest import RefusedInput
 
 MAX_ZIP_ENTRIES = 200_000
 # Of one entry and of the whole archive; DICOM rarely reaches ten, a bomb a thousand.
@@ -46,10 +48,10 @@ class Candidate:
         return "".join(c if c.isprintable() else "\ufffd" for c in name)
 
     @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
+    def open(self) -> Iterator[Readable]:
         """Its reader raises InvalidInstanceError for what is refused, a bomb or damaged."""
         if self.refusal:
-            yield cast("BinaryIO", _RefusedReader(self.refusal))
+            yield RefusedInput(InvalidInstanceError(self.refusal))
             return
         if self.archive is None or self.entry is None:
             with self.path.open("rb") as file:
@@ -57,17 +59,9 @@ class Candidate:
             return
         reader = _EntryReader(self.archive, self.entry)
         try:
-            yield cast("BinaryIO", reader)
+            yield reader
         finally:
             reader.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _RefusedReader:
-    reason: str
-
-    def read(self, _size: int = -1, /) -> bytes:
-        raise InvalidInstanceError(self.reason)
 
 
 class _EntryReader:

@@ -5,7 +5,8 @@ Everything here runs inside one short transaction of the caller. Rows are taken 
 deadlock; the study's row lock guards its aggregates.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -55,36 +56,61 @@ def make_stored_object(parsed: ParsedInstance, **received: Any) -> StoredObject:
     )
 
 
-def index_instance(parsed: ParsedInstance, stored_object: StoredObject) -> Instance:
-    """Make the rows of one instance. On an error the caller's transaction must be rolled back.
+def index_instances(items: Sequence[tuple[ParsedInstance, StoredObject]]) -> list[Instance]:
+    """Make the rows of instances of one study. On an error the transaction must be rolled back.
 
     Args:
-        parsed: What the object says.
-        stored_object: Not saved; saved here if the instance is new.
+        items: What each object says, and its row, not saved; SOP Instance UIDs differ.
+
+    Returns:
+        The instances in the same order.
 
     Raises:
-        ConflictError: If the study or the series is known under another parent, or the instance
-            was deleted.
-        KnownInstanceError: If there is an instance of this UID.
+        ConflictError: If the study or a series is known under another parent, or an instance was
+            deleted.
+        KnownInstanceError: If there is an instance of one of the UIDs.
     """
-    study = _lock_study(parsed)
-    series = _get_series(parsed, study)
-    columns = parsed.columns[Level.INSTANCE]
-    if Instance.objects.filter(sop_instance_uid=columns["sop_instance_uid"]).exists():
+    study = _lock_study(items[0][0])
+    for parsed, _ in items:
+        _require_patient_of(study, parsed)
+    series = _get_series(study, [parsed for parsed, _ in items])
+    _refuse_known([parsed.sop_instance_uid for parsed, _ in items])
+    for _, stored_object in items:
+        stored_object.pk = None  # a transaction that was rolled back may have given it one
+    StoredObject.objects.bulk_create([stored_object for _, stored_object in items])
+    instances = [
+        Instance(
+            series=series[parsed.series_instance_uid],
+            stored_object=stored_object,
+            **parsed.columns[Level.INSTANCE],
+        )
+        for parsed, stored_object in items
+    ]
+    _insert(instances)
+    _count(study, instances)
+    return instances
+
+
+def _refuse_known(uids: list[str]) -> None:
+    if Instance.objects.filter(sop_instance_uid__in=uids).exists():
         raise KnownInstanceError
     # Nobody's repeated sending brings back what somebody deleted.
-    if DeletedInstance.objects.filter(sop_instance_uid=columns["sop_instance_uid"]).exists():
+    if DeletedInstance.objects.filter(sop_instance_uid__in=uids).exists():
         raise ConflictError(InstanceConflict.Reason.DELETED)
-    stored_object.save(force_insert=True)
-    Instance.objects.bulk_create(
-        [Instance(series=series, stored_object=stored_object, **columns)], ignore_conflicts=True
-    )
-    # Two senders with one UID in two studies hold different locks; the unique key decides.
-    instance = Instance.objects.filter(stored_object=stored_object).first()
-    if instance is None:
+
+
+def _insert(instances: list[Instance]) -> None:
+    """Two senders of one UID in two studies hold different locks; then the unique key decides."""
+    # Everybody in the same order, or two senders could wait for each other.
+    ordered = sorted(instances, key=lambda instance: instance.sop_instance_uid)
+    Instance.objects.bulk_create(ordered, ignore_conflicts=True)
+    stored_objects = [instance.stored_object for instance in instances]
+    inserted = Instance.objects.filter(stored_object__in=stored_objects)
+    keys = dict(inserted.values_list("stored_object", "pk"))
+    if len(keys) < len(instances):
         raise KnownInstanceError
-    _count(study, series, stored_object.size_bytes)
-    return instance
+    for instance in instances:
+        instance.pk = keys[instance.stored_object_id]
 
 
 def _lock_study(parsed: ParsedInstance) -> Study:
@@ -103,12 +129,15 @@ def _lock_study(parsed: ParsedInstance) -> Study:
         study = Study.objects.select_for_update().get(study_instance_uid=uid)
         if study.patient_record_id != patient.pk and not patient.patient_id:
             patient.delete()  # made for a study that somebody else made first
+    return study
+
+
+def _require_patient_of(study: Study, parsed: ParsedInstance) -> None:
     identity = parsed.columns[Level.PATIENT]
     # Reports and screenshots often leave the issuer out, which then contradicts none.
     issuers = {identity["issuer_of_patient_id"], study.issuer_of_patient_id} - {""}
     if study.patient_id != identity["patient_id"] or len(issuers) > 1:
         raise ConflictError(InstanceConflict.Reason.PATIENT)
-    return study
 
 
 def _get_patient(parsed: ParsedInstance) -> Patient:
@@ -122,35 +151,43 @@ def _get_patient(parsed: ParsedInstance) -> Patient:
     return Patient.objects.create(**columns)
 
 
-def _get_series(parsed: ParsedInstance, study: Study) -> Series:
-    columns = parsed.columns[Level.SERIES]
-    uid = columns["series_instance_uid"]
-    series = Series.objects.filter(series_instance_uid=uid).first()
-    if series is None:
-        Series.objects.bulk_create([Series(study=study, **columns)], ignore_conflicts=True)
-        series = Series.objects.get(series_instance_uid=uid)
-    if series.study_id != study.pk:
+def _get_series(study: Study, items: Iterable[ParsedInstance]) -> dict[str, Series]:
+    """The series that the items name, by UID, made where they are new."""
+    columns: dict[str, dict[str, Any]] = {}
+    for parsed in items:
+        columns.setdefault(parsed.series_instance_uid, parsed.columns[Level.SERIES])
+    found = Series.objects.filter(series_instance_uid__in=columns)
+    series = {row.series_instance_uid: row for row in found}
+    if missing := sorted(columns.keys() - series.keys()):
+        new = [Series(study=study, **columns[uid]) for uid in missing]
+        Series.objects.bulk_create(new, ignore_conflicts=True)
+        series = {row.series_instance_uid: row for row in found.all()}
+    if any(row.study_id != study.pk for row in series.values()):
         raise ConflictError(InstanceConflict.Reason.SERIES)
     return series
 
 
-def _count(study: Study, series: Series, size_bytes: int) -> None:
+def _count(study: Study, instances: Iterable[Instance]) -> None:
     """Move the aggregates; the study's row is locked, so nobody else moves them meanwhile."""
-    first_of_series = Series.objects.filter(
-        pk=series.pk, number_of_series_related_instances=0
-    ).exists()
-    Series.objects.filter(pk=series.pk).update(
-        number_of_series_related_instances=F("number_of_series_related_instances") + 1,
-        size_bytes=F("size_bytes") + size_bytes,
-        updated_at=Now(),
-    )
-    modalities = sorted({*study.modalities_in_study, *filter(None, [series.modality])})
+    numbers: Counter[Series] = Counter()
+    sizes: Counter[Series] = Counter()
+    for instance in instances:
+        numbers[instance.series] += 1
+        sizes[instance.series] += instance.stored_object.size_bytes
+    for series, number in numbers.items():
+        Series.objects.filter(pk=series.pk).update(
+            number_of_series_related_instances=F("number_of_series_related_instances") + number,
+            size_bytes=F("size_bytes") + sizes[series],
+            updated_at=Now(),
+        )
+    new_series = sum(series.number_of_series_related_instances == 0 for series in numbers)
+    modalities = {*study.modalities_in_study, *(series.modality for series in numbers)} - {""}
     Study.objects.filter(pk=study.pk).update(
-        number_of_study_related_series=F("number_of_study_related_series") + int(first_of_series),
-        number_of_study_related_instances=F("number_of_study_related_instances") + 1,
-        size_bytes=F("size_bytes") + size_bytes,
+        number_of_study_related_series=F("number_of_study_related_series") + new_series,
+        number_of_study_related_instances=F("number_of_study_related_instances") + numbers.total(),
+        size_bytes=F("size_bytes") + sizes.total(),
         modalities_in_study=Value(
-            modalities, output_field=Study._meta.get_field("modalities_in_study")
+            sorted(modalities), output_field=Study._meta.get_field("modalities_in_study")
         ),
         updated_at=Now(),
     )

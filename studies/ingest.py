@@ -1,11 +1,17 @@
-"""The one way in: every image of every door enters through `store_instance`.
+"""The one way in: every image of every door enters here, alone or as one of many.
 
 Bytes are gathered within bounds, read, made durable in the object store, then indexed in one
 transaction; only the commit is an acknowledgement. A crash before it leaves an object that no row
 names, which is harmless.
+
+Neighbours of one study are made durable side by side and indexed together: the disk and the
+database are asked to confirm once for all of them. Each still has a result of its own.
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO
@@ -16,7 +22,13 @@ from django.db import transaction
 from studies import index, signals, storage
 from studies.dicom.multipart import Readable
 from studies.dicom.parse import ParsedInstance, parse_instance
-from studies.errors import InstanceTooLargeError, InvalidInstanceError, OtherStudyError
+from studies.errors import (
+    InstanceTooLargeError,
+    InvalidInstanceError,
+    MalformedBodyError,
+    OtherStudyError,
+    StorageError,
+)
 from studies.models import (
     Instance,
     InstanceConflict,
@@ -25,6 +37,13 @@ from studies.models import (
     Source,
     StoredObject,
 )
+
+# Of a group: what waits lies on the disk, but headers are in memory and senders want an answer.
+_GROUP_INSTANCES = 32
+_GROUP_BYTES = 64 * 1024 * 1024
+_GROUP_HEADER_CHARACTERS = 4 * 1024 * 1024
+# A disk confirms several files in the time of one, a remote store still more.
+_PUT_AT_ONCE = 8
 
 
 class Outcome(StrEnum):
@@ -71,6 +90,43 @@ class _Received:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """An instance that has been read and waits to be stored: its spool file and its future row."""
+
+    parsed: ParsedInstance
+    stored_object: StoredObject
+    file: IO[bytes]
+    spool: ExitStack
+
+    @property
+    def uid(self) -> str:
+        return self.parsed.sop_instance_uid
+
+    def result(self, outcome: Outcome, detail: str = "") -> StoreResult:
+        return StoreResult(
+            outcome,
+            sop_class_uid=self.parsed.sop_class_uid,
+            sop_instance_uid=self.uid,
+            series_instance_uid=self.parsed.series_instance_uid,
+            study_instance_uid=self.parsed.study_instance_uid,
+            detail=detail,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedInput:
+    """The stream of what its door refuses, so that it is refused and described like all else."""
+
+    error: InvalidInstanceError
+
+    def read(self, _size: int = -1, /) -> bytes:
+        raise self.error
+
+
+Failure = InvalidInstanceError | StorageError
+
+
 def store_instance(
     stream: Readable, *, provenance: Provenance, study_instance_uid: str = ""
 ) -> StoreResult:
@@ -87,11 +143,61 @@ def store_instance(
         OtherStudyError: If it is of another study; nothing was kept.
         StorageError: If the object store failed; nothing was kept, the sender may try again.
     """
-    with storage.spooled() as file:
-        received = _receive(stream, file, provenance)
-        parsed = _parse_or_quarantine(received)
-        _require_study(parsed, study_instance_uid)
-        return _store(parsed, received)
+    (result,) = store_instances(
+        [stream], provenance=provenance, study_instance_uid=study_instance_uid
+    )
+    if isinstance(result, StoreResult):
+        return result
+    raise result
+
+
+def store_instances(
+    streams: Iterable[Readable], *, provenance: Provenance, study_instance_uid: str = ""
+) -> Iterator[StoreResult | Failure]:
+    """Take in many files, each as `store_instance` does; what that would raise is a result here.
+
+    The results name their instances and come in no particular order. A stream is read to its end
+    before the next is asked for.
+
+    Raises:
+        MalformedBodyError: If a stream raises it. What came whole before is stored, and its
+            results have been given.
+    """
+    group: list[_Gathered] = []
+    try:
+        for stream in streams:
+            try:
+                gathered = _gather(stream, provenance, study_instance_uid)
+            except (InvalidInstanceError, StorageError) as error:
+                yield error
+                continue
+            if group and not _belong_together(group, gathered):
+                yield from _store_group(group)
+            group.append(gathered)
+    except MalformedBodyError:
+        yield from _store_group(group)
+        raise
+    else:
+        yield from _store_group(group)
+    finally:
+        _release(group)
+
+
+def _belong_together(group: list[_Gathered], gathered: _Gathered) -> bool:
+    """Whether there is room for one more in a group, which is of one study."""
+    objects = [one.stored_object for one in (*group, gathered)]
+    return (
+        group[0].parsed.study_instance_uid == gathered.parsed.study_instance_uid
+        and len(objects) <= _GROUP_INSTANCES
+        and sum(o.size_bytes for o in objects) <= _GROUP_BYTES
+        and sum(len(o.header_json) for o in objects) <= _GROUP_HEADER_CHARACTERS
+    )
+
+
+def _release(group: list[_Gathered]) -> None:
+    for gathered in group:
+        gathered.spool.close()
+    group.clear()
 
 
 def store_object(stream: Readable, *, provenance: Provenance) -> StoredObject:
@@ -99,14 +205,30 @@ def store_object(stream: Readable, *, provenance: Provenance) -> StoredObject:
 
     The same bytes again give the same object. Raises as `store_instance` does.
     """
-    with storage.spooled() as file:
-        received = _receive(stream, file, provenance)
-        if known := StoredObject.objects.filter(sha256=received.sha256).first():
+    gathered = _gather(stream, provenance)
+    with gathered.spool:
+        sha256 = gathered.stored_object.sha256
+        if known := StoredObject.objects.filter(sha256=sha256).first():
             return known
+        storage.put(gathered.stored_object.object_key, gathered.file)
+        gathered.stored_object.save(force_insert=True)
+        return gathered.stored_object
+
+
+# --- Gathering -----------------------------------------------------------------------------------
+
+
+def _gather(stream: Readable, provenance: Provenance, study_instance_uid: str = "") -> _Gathered:
+    with ExitStack() as stack:
+        file = stack.enter_context(storage.spooled())
+        received = _receive(stream, file, provenance)
         parsed = _parse_or_quarantine(received)
-        stored_object = _put(parsed, received)
-        stored_object.save(force_insert=True)
-        return stored_object
+        if study_instance_uid not in ("", parsed.study_instance_uid):
+            error = OtherStudyError("the instance is of another study than it was sent to")
+            raise error.of_instance(parsed.sop_class_uid, parsed.sop_instance_uid)
+        fields = received.fields(storage.new_key("instances"))
+        stored_object = index.make_stored_object(parsed, **fields)
+        return _Gathered(parsed, stored_object, file, stack.pop_all())
 
 
 def _receive(stream: Readable, file: IO[bytes], provenance: Provenance) -> _Received:
@@ -144,12 +266,6 @@ def _parse_or_quarantine(received: _Received) -> ParsedInstance:
         raise
 
 
-def _require_study(parsed: ParsedInstance, study_instance_uid: str) -> None:
-    if study_instance_uid and parsed.study_instance_uid != study_instance_uid:
-        error = OtherStudyError("the instance is of another study than the one it was sent to")
-        raise error.of_instance(parsed.sop_class_uid, parsed.sop_instance_uid)
-
-
 def _quarantine(received: _Received, reason: str) -> None:
     """Keep refused input with its reason; the same input again is kept once."""
     # What was only described may have had the same beginning.
@@ -169,74 +285,104 @@ def _keep_once(model: type[ReceivedObject], row: ReceivedObject) -> None:
         storage.delete(str(row.object_key))
 
 
-def _put(parsed: ParsedInstance, received: _Received) -> StoredObject:
-    key = storage.new_key("instances")
-    storage.put(key, received.file)
-    return index.make_stored_object(parsed, **received.fields(key))
+# --- Storing -------------------------------------------------------------------------------------
 
 
-def _store(parsed: ParsedInstance, received: _Received) -> StoreResult:
-    if known := _compare_with_known(parsed, received):
-        return known
-    stored_object = _put(parsed, received)
+def _store_group(group: list[_Gathered]) -> Iterator[StoreResult | Failure]:
+    """Store what has been gathered of one study, and leave the group empty."""
+    uids = [gathered.uid for gathered in group]
+    known = set(
+        Instance.objects.filter(sop_instance_uid__in=uids).values_list(
+            "sop_instance_uid", flat=True
+        )
+    )
+    new: dict[str, _Gathered] = {}
+    again = []
+    for gathered in group:
+        if gathered.uid in known or gathered.uid in new:
+            again.append(gathered)
+        else:
+            new[gathered.uid] = gathered
+    yield from _put_and_index(list(new.values()))
+    for gathered in again:
+        # Spare the object store what the archive already holds.
+        if _held(gathered) and _difference(gathered) is None:
+            yield gathered.result(Outcome.ALREADY_STORED)
+        else:
+            yield from _put_and_index([gathered])
+    _release(group)
+
+
+def _put_and_index(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
+    durable = []
+    with ThreadPoolExecutor(_PUT_AT_ONCE) as pool:
+        puts = [pool.submit(storage.put, one.stored_object.object_key, one.file) for one in group]
+    for gathered, put in zip(group, puts, strict=True):
+        error = put.exception()
+        if isinstance(error, StorageError):
+            yield error
+            continue
+        put.result()
+        durable.append(gathered)
+    yield from _index(durable)
+
+
+def _index(group: Sequence[_Gathered]) -> Iterator[StoreResult]:
+    """Make the rows in one transaction; where one of several stands in the way, one by one."""
+    if not group:
+        return
     try:
         with transaction.atomic():
-            instance = index.index_instance(parsed, stored_object)
-            signals.instance_stored.send(sender=Instance, instance=instance, parsed=parsed)
-    except index.ConflictError as error:
-        return _keep_conflict(parsed, stored_object, error.reason)
-    except index.KnownInstanceError:
-        if reason := _difference(parsed, received):
-            return _keep_conflict(parsed, stored_object, reason)
-        # Somebody else stored the same between our look and our lock.
-        storage.delete(stored_object.object_key)
-        return _result(Outcome.ALREADY_STORED, parsed)
-    return _result(Outcome.STORED, parsed)
+            instances = index.index_instances([(one.parsed, one.stored_object) for one in group])
+            for instance, one in zip(instances, group, strict=True):
+                signals.instance_stored.send(sender=Instance, instance=instance, parsed=one.parsed)
+    except (index.ConflictError, index.KnownInstanceError) as error:
+        if len(group) == 1:
+            yield _judge(group[0], error)
+            return
+        for gathered in group:
+            yield from _index([gathered])
+    else:
+        yield from (gathered.result(Outcome.STORED) for gathered in group)
 
 
-def _result(outcome: Outcome, parsed: ParsedInstance, detail: str = "") -> StoreResult:
-    return StoreResult(
-        outcome,
-        sop_class_uid=parsed.sop_class_uid,
-        sop_instance_uid=parsed.sop_instance_uid,
-        series_instance_uid=parsed.series_instance_uid,
-        study_instance_uid=parsed.study_instance_uid,
-        detail=detail,
-    )
+def _judge(
+    gathered: _Gathered, error: index.ConflictError | index.KnownInstanceError
+) -> StoreResult:
+    if isinstance(error, index.ConflictError):
+        return _keep_conflict(gathered, error.reason)
+    if reason := _difference(gathered):
+        return _keep_conflict(gathered, reason)
+    # Somebody else stored the same between our look and our lock.
+    storage.delete(gathered.stored_object.object_key)
+    return gathered.result(Outcome.ALREADY_STORED)
 
 
-def _compare_with_known(parsed: ParsedInstance, received: _Received) -> StoreResult | None:
-    """Spare the object store what the archive already holds; None for a new UID or a conflict."""
-    exists = Instance.objects.filter(sop_instance_uid=parsed.sop_instance_uid).exists()
-    if exists and _difference(parsed, received) is None:
-        return _result(Outcome.ALREADY_STORED, parsed)
-    return None
+def _held(gathered: _Gathered) -> Instance | None:
+    rows = Instance.objects.select_related("stored_object", "series__study")
+    return rows.defer("stored_object__header_json").filter(sop_instance_uid=gathered.uid).first()
 
 
-def _difference(parsed: ParsedInstance, received: _Received) -> InstanceConflict.Reason | None:
+def _difference(gathered: _Gathered) -> InstanceConflict.Reason | None:
     """How a known instance contradicts the new object; None if it is the same object."""
-    held = Instance.objects.select_related("stored_object", "series__study").get(
-        sop_instance_uid=parsed.sop_instance_uid
-    )
-    if held.stored_object.sha256 == received.sha256:
+    reasons = InstanceConflict.Reason
+    held = _held(gathered)
+    if held is None:
+        return reasons.DELETED  # since we were told that it is known
+    if held.stored_object.sha256 == gathered.stored_object.sha256:
         return None
     parents = (held.series.series_instance_uid, held.series.study.study_instance_uid)
-    named = (
-        parsed.series_instance_uid,
-        parsed.study_instance_uid,
-    )
-    reasons = InstanceConflict.Reason
+    named = (gathered.parsed.series_instance_uid, gathered.parsed.study_instance_uid)
     return reasons.CONTENT if parents == named else reasons.STUDY
 
 
-def _keep_conflict(
-    parsed: ParsedInstance, stored_object: StoredObject, reason: InstanceConflict.Reason
-) -> StoreResult:
+def _keep_conflict(gathered: _Gathered, reason: InstanceConflict.Reason) -> StoreResult:
     """Keep the second object apart for a steward; the same one again is kept once."""
+    stored_object = gathered.stored_object
     conflict = InstanceConflict(
         reason=reason,
-        sop_instance_uid=parsed.sop_instance_uid,
-        study_instance_uid=parsed.study_instance_uid,
+        sop_instance_uid=gathered.uid,
+        study_instance_uid=gathered.parsed.study_instance_uid,
         object_key=stored_object.object_key,
         sha256=stored_object.sha256,
         size_bytes=stored_object.size_bytes,
@@ -244,4 +390,4 @@ def _keep_conflict(
         source_detail=stored_object.source_detail,
     )
     _keep_once(InstanceConflict, conflict)
-    return _result(Outcome.CONFLICT, parsed, str(reason.label))
+    return gathered.result(Outcome.CONFLICT, str(reason.label))

@@ -2,7 +2,8 @@
 
 Person names are compared whole group by whole group, without case, accents and the difference
 between separators (see `names.fold`); each group that a key gives has to be one of the name's.
-Numbers are compared as numbers. Dates and times are those that the modality's clock showed.
+Numbers are compared as numbers. Dates and times are those that the modality's clock showed: most
+objects do not say their time zone, so a query cannot name another (PS3.18 8.3.4.1.1).
 """
 
 import datetime
@@ -49,6 +50,8 @@ _MOMENTS = (
 )
 # Columns with an index of their capitals, in which a beginning or a part is found.
 _INDEXED_IN_CAPITALS = {"patient_id", "accession_number", "study_description"}
+# As many characters as columns have; lists of UIDs are longer.
+_MAX_LENGTH = 256
 # More is no honest pattern, and each costs the database time.
 _MAX_WILDCARDS = 20
 
@@ -59,7 +62,7 @@ class Options:
 
     Attributes:
         fuzzy: Every word of a person's name, in any order, begins a word of the name or is
-            similar to a part of it.
+            similar to one.
         empty_values: `""` matches what has no value.
         multiple_values: Of several values each has to be there, not one of them.
     """
@@ -116,6 +119,11 @@ def _attribute(name: str, path: str, level: Level) -> Attribute:
     if path == REQUEST_ATTRIBUTES_SEQUENCE:
         raise InvalidQueryError(f"{name} is a sequence; name an attribute in it, after a dot")
     attribute = BY_PATH.get(path)
+    if attribute is BY_KEYWORD["TimezoneOffsetFromUTC"]:
+        raise InvalidQueryError(
+            "TimezoneOffsetFromUTC cannot be given; dates and times are matched as they were"
+            " written, each in the time zone of its own study"
+        )
     if attribute is None or not attribute.matches:
         raise InvalidQueryError(f"{name[:64]} is not a key that this archive matches")
     if attribute.level not in PATHS[level]:
@@ -126,6 +134,8 @@ def _attribute(name: str, path: str, level: Level) -> Attribute:
 def _check(attribute: Attribute, value: str) -> None:
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidQueryError(f"{attribute.keyword} holds a character that no value has")
+    if attribute.vr != "UI" and len(value) > _MAX_LENGTH:
+        raise InvalidQueryError(f"{attribute.keyword} is longer than any value")
     if value.count("*") + value.count("?") > _MAX_WILDCARDS:
         raise InvalidQueryError(f"{attribute.keyword} has more than {_MAX_WILDCARDS} wildcards")
 
@@ -216,39 +226,39 @@ def _like(text: Func | F, pattern: Func | Value) -> Func:
 # --- Person names --------------------------------------------------------------------------------
 
 
+# Codes that are no characters, in place of wildcards while the text around them is folded.
+_ANY, _ONE = "\ufdd0", "\ufdd1"
+
+
 def _match_name(path: str, value: str, _: Attribute | None = None) -> Q:
     """Whole component groups, without case and accents (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
     result = Q()
     for group in value.split("="):
         if plain := group.strip("^ "):
-            result &= Q(**{f"{path}_folded__regex": f"(^|=){_name_regex(plain)}($|=)"})
+            pattern = fold(re.sub(r"\*+", _ANY, plain).replace("?", _ONE))
+            result &= Q(**_group_matches(f"{path}_folded", pattern))
     return result
 
 
-def _name_regex(group: str) -> str:
-    special = {"*": "[^=]*", "?": "[^=]"}
-    pieces = re.split(r"([*?])", re.sub(r"\*+", "*", group))
-    return "".join(special.get(piece) or re.escape(_fold_piece(piece)) for piece in pieces)
-
-
-def _fold_piece(piece: str) -> str:
-    """As `fold`, but separators at its edges stay: they matter next to a wildcard."""
-    core = fold(piece)
-    before = " " if core and piece[:1] in "^ " else ""
-    after = " " if core and piece[-1:] in "^ " else ""
-    return f"{before}{core}{after}" if core else (" " if piece else "")
+def _group_matches(path: str, pattern: str) -> dict[str, str]:
+    part = pattern.removeprefix(_ANY).removesuffix(_ANY)
+    if len(pattern) == len(part) + 2 and not {_ANY, _ONE} & set(part):
+        return {f"{path}__contains": part}  # the same, and faster than by a regular expression
+    regex = re.escape(pattern).replace(_ANY, "[^=]*").replace(_ONE, "[^=]")
+    return {f"{path}__regex": f"(^|=){regex}($|=)"}
 
 
 def _match_similar(path: str, value: str) -> Q:
     """Fuzzy matching (PS3.18 8.3.4.2): never fewer than without.
 
-    Similar is what pg_trgm calls so at its own threshold of word similarity.
+    Similar is a word of which pg_trgm says so at its own threshold of strict word similarity: half
+    of the trigrams of both are in common, as of Müller and Mueller.
     """
     result = Q()
     for word in fold(re.sub(r"[*?]", " ", value)).split():
         begins = Q(**{f"{path}_folded__regex": f"(^|[ =]){re.escape(word)}"})
         similar = Func(
-            Value(word), F(f"{path}_folded"), template="%(expressions)s", arg_joiner=" <%% ",
+            Value(word), F(f"{path}_folded"), template="%(expressions)s", arg_joiner=" <<%% ",
             output_field=BooleanField(),
         )  # fmt: skip
         result &= begins | Q(similar)

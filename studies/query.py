@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
 from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, Value
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains, StartsWith
@@ -14,9 +16,6 @@ from studies.dicom.attributes import Level
 from studies.dicom.names import fold
 from studies.matching import PATHS, Options, condition
 from studies.models import Instance, Series, Study
-
-# Rows of one answer, whatever its client asks for.
-MAX_RESULTS = 1000
 
 M = TypeVar("M", bound=Model)
 
@@ -168,10 +167,9 @@ def _beyond(column: str, place: tuple[Any, int], operator: str) -> Func:
     )  # fmt: skip
 
 
-def count(queryset: "QuerySet[Any]", up_to: int | None = None) -> int:
-    """Exact up to a limit, COUNT_LIMIT if none is given; one more says that there are more."""
-    limit = COUNT_LIMIT if up_to is None else up_to
-    return queryset.order_by()[: limit + 1].count()
+def count(queryset: QuerySet[Study]) -> int:
+    """Exact up to COUNT_LIMIT; COUNT_LIMIT + 1 says that there are more."""
+    return queryset.order_by()[: COUNT_LIMIT + 1].count()
 
 
 def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
@@ -180,6 +178,12 @@ def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
 
 
 # --- QIDO-RS -------------------------------------------------------------------------------------
+
+# Rows of one answer, whatever its client asks for; each of its headers may have megabytes.
+MAX_RESULTS = 1000
+MAX_HEADERS = 50
+# Matches are counted up to here: ten times as many would cost more than most pages.
+MATCH_COUNT_LIMIT = 1000
 
 _MODELS: dict[Level, type[Model]] = {
     Level.STUDY: Study, Level.SERIES: Series, Level.INSTANCE: Instance,
@@ -227,3 +231,66 @@ def _order(level: Level, *, is_nested: bool) -> tuple[str, ...]:
     return ("series_number", "id") if level is Level.SERIES else (
         "series_id", "instance_number", "id",
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Some rows of a search, and how many it has: at least so many, if not `is_exact`."""
+
+    rows: list[tuple[Any, ...]]
+    total: int
+    is_exact: bool
+
+
+def read_matches(
+    queryset: "QuerySet[Any]", columns: Iterable[str], *, offset: int, limit: int
+) -> Matches:
+    """A page of a search and its total by one statement, which counts only where rows remain.
+
+    Args:
+        queryset: From `search`.
+        columns: Paths of the columns of each row.
+        offset: Rows before the page.
+        limit: Rows of the page, at most MAX_RESULTS.
+    """
+    limit = min(limit, MAX_RESULTS)
+    page = queryset[offset : offset + limit + 1]
+    if queryset.model is not Study:
+        # Joined only then: the planner would prepare for joining all rows, and sort whole ones.
+        page = queryset.model._default_manager.filter(pk__in=page.values("pk"))
+        page = page.order_by(*queryset.query.order_by)
+    try:
+        rows = _with_count(page.values_list(*columns), queryset, limit)
+    except EmptyResultSet:  # nothing can match, or nothing may be seen
+        return Matches([], 0, is_exact=True)
+    seen = offset + len(rows)
+    if len(rows) <= limit and (rows or not offset):
+        return Matches(rows, seen, is_exact=True)
+    total = rows[limit][-1] if len(rows) > limit else _counted(queryset).count()
+    if total <= MATCH_COUNT_LIMIT:
+        return Matches(rows[:limit], total, is_exact=True)
+    return Matches(rows[:limit], max(seen, MATCH_COUNT_LIMIT), is_exact=False)
+
+
+def _counted(queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+    return queryset.order_by().values_list(Value(1))[: MATCH_COUNT_LIMIT + 1]
+
+
+def _with_count(
+    page: "QuerySet[Any]", queryset: "QuerySet[Any]", limit: int
+) -> list[tuple[Any, ...]]:
+    """The rows of a page, those beyond the limit followed by the number of all.
+
+    Two statements compiled by Django in one: a subquery that depends on no row is run when its
+    value is first needed, hence never for a page that is not full.
+    """
+    page_sql, page_parameters = page.query.sql_with_params()
+    counted_sql, counted_parameters = _counted(queryset).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT page.*, CASE WHEN row_number() OVER () > %s"  # noqa: S608 - compiled above
+            f" THEN (SELECT count(*) FROM ({counted_sql}) counted) END FROM ({page_sql}) page",
+            (limit, *counted_parameters, *page_parameters),
+        )
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

@@ -94,6 +94,12 @@ class RunningPortal:
         except (urllib.error.URLError, OSError):
             return False
 
+    @property
+    def pid(self) -> int:
+        """Of gunicorn, whose children serve."""
+        assert self._gunicorn
+        return self._gunicorn.pid
+
     def stop(self) -> None:
         if self._gunicorn:
             self._gunicorn.terminate()

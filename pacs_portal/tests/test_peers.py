@@ -12,8 +12,11 @@ import pytest
 import requests
 from dicomweb_client import DICOMwebClient
 
+from pacs_portal.tests.dicom_kit import accepted_datasets
 from pacs_portal.tests.running_portal import free_port, wait_for
 from studies.tests.builders import SAMPLES
+
+ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 
@@ -33,6 +36,11 @@ def session(portal):
     )  # fmt: skip
     yield session
     session.close()
+
+
+@pytest.fixture(scope="module")
+def token(portal):
+    return portal.manage("create_api_token", "technologist", "--name", "peers").strip()
 
 
 @pytest.fixture
@@ -97,12 +105,14 @@ def test_dcmtk_reads_a_seeded_instance_without_a_complaint(portal, session, tmp_
 
 
 @pytest.fixture
-def orthanc(tmp_path):
-    """The URL of an Orthanc of our own."""
+def orthanc(tmp_path, portal, token):
+    """The URL of an Orthanc of our own, which knows the portal as a server of DICOMweb."""
     http, dicom = free_port(), free_port()
+    server = {"Url": f"{portal.url}/dicom-web/", "Username": "technologist", "Password": token}
     configuration = {
         "Name": "peer", "StorageDirectory": str(tmp_path / "db"), "IndexDirectory": str(tmp_path / "db"),
-        "HttpPort": http, "DicomPort": dicom, "RemoteAccessAllowed": False, "Plugins": [],
+        "HttpPort": http, "DicomPort": dicom, "RemoteAccessAllowed": False,
+        "Plugins": [ORTHANC_DICOMWEB], "DicomWeb": {"Enable": True, "Servers": {"portal": server}},
     }  # fmt: skip
     (tmp_path / "orthanc.json").write_text(json.dumps(configuration))
     program = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -155,3 +165,67 @@ def test_a_file_that_orthanc_exports_is_imported(portal, orthanc, tmp_path):
     said = portal.manage("import_dicom", str(tmp_path / "study.zip"))
 
     assert said.startswith("1 accepted, 0 already there, 0 conflicting, 0 rejected")
+
+
+def pixels_of(dataset):
+    return dataset.get("PixelData") or dataset.get("FloatPixelData")
+
+
+def test_dicomweb_client_stores_finds_and_retrieves_every_accepted_file_of_the_kit(portal, token):
+    sent = accepted_datasets(salt="dicomweb-client")
+    with requests.Session() as machine:
+        machine.auth = ("technologist", token)
+        client = DICOMwebClient(f"{portal.url}/dicom-web", session=machine)
+
+        answer = client.store_instances(list(sent.values()))
+        found = {
+            instance["00080018"]["Value"][0]
+            for study in {dataset.StudyInstanceUID for dataset in sent.values()}
+            for instance in client.search_for_instances(study)
+        }
+        returned = {
+            name: client.retrieve_instance(
+                d.StudyInstanceUID, d.SeriesInstanceUID, d.SOPInstanceUID
+            )
+            for name, d in sent.items()
+        }
+
+    uids = {dataset.SOPInstanceUID for dataset in sent.values()}
+    assert len(sent) >= 90
+    assert {item.ReferencedSOPInstanceUID for item in answer.ReferencedSOPSequence} == uids
+    assert "FailedSOPSequence" not in answer
+    assert found == uids
+    changed = [name for name, d in returned.items() if pixels_of(d) != pixels_of(sent[name])]
+    assert changed == []
+
+
+def test_orthanc_stores_finds_and_retrieves_every_accepted_file_of_the_kit(orthanc):
+    files = {}
+    for dataset in accepted_datasets(salt="orthanc").values():
+        content = io.BytesIO()
+        dataset.save_as(content, enforce_file_format=True)
+        stored = requests.post(f"{orthanc}/instances", data=content.getvalue(), timeout=20).json()
+        files[stored["ID"]] = content.getvalue()
+    server, wait = f"{orthanc}/dicom-web/servers/portal", {"Synchronous": True}
+    studies = requests.get(f"{orthanc}/studies?expand", timeout=20).json()
+    uids = [study["MainDicomTags"]["StudyInstanceUID"] for study in studies]
+
+    sent = requests.post(f"{server}/stow", json={"Resources": list(files), **wait}, timeout=60)
+    found = requests.post(
+        f"{server}/qido",
+        json={"Uri": "/studies", "Arguments": {"StudyInstanceUID": ",".join(uids)}},
+        timeout=20,
+    )
+    for study in studies:
+        requests.delete(f"{orthanc}/studies/{study['ID']}", timeout=20)
+    wanted = [{"Study": uid} for uid in uids]
+    requests.post(f"{server}/retrieve", json={"Resources": wanted, **wait}, timeout=60)
+    returned = {
+        name: requests.get(f"{orthanc}/instances/{name}/file", timeout=20).content
+        for name in requests.get(f"{orthanc}/instances", timeout=20).json()
+    }
+
+    assert len(files) >= 90
+    assert sent.json()["InstancesCount"] == str(len(files))
+    assert sorted(study["0020000D"]["Value"] for study in found.json()) == sorted(uids)
+    assert returned == files

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
 
 
 class Level(StrEnum):
@@ -60,6 +60,13 @@ class Attribute:
     def path(self) -> str:
         """Its tag, behind the tag of its sequence and a dot if it lies in one (PS3.18 8.3.4.1)."""
         return f"{self.sequence}.{self.tag}" if self.sequence else self.tag
+
+    @property
+    def keyword_path(self) -> str:
+        """The same in keywords."""
+        if not self.sequence:
+            return self.keyword
+        return f"{keyword_for_tag(int(self.sequence, 16))}.{self.keyword}"
 
 
 REQUEST_ATTRIBUTES_SEQUENCE = "00400275"

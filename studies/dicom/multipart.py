@@ -13,7 +13,8 @@ from studies.errors import MalformedBodyError
 _CHUNK_BYTES = 1024 * 1024
 _MAX_HEADER_BYTES = 16 * 1024
 _MAX_HEADERS = 32
-_MAX_BOUNDARY = 70  # RFC 2046 5.1.1
+# RFC 2046 5.1.1 allows 70; Orthanc sends 73.
+_MAX_BOUNDARY = 200
 _MAX_PADDING = 256
 
 
@@ -50,6 +51,11 @@ class Part:
     def content_type(self) -> str:
         return self.headers.get("content-type", "")
 
+    @property
+    def media_type(self) -> str:
+        """Without parameters, in lower case."""
+        return self.content_type.partition(";")[0].strip().lower()
+
     def read(self, size: int = _CHUNK_BYTES, /) -> bytes:
         """At most `size` bytes of the content, none at its end.
 
@@ -70,7 +76,7 @@ def read_parts(stream: Readable, boundary: str) -> Iterator[Part]:
             before are whole.
     """
     if not 0 < len(boundary) <= _MAX_BOUNDARY or not boundary.isascii():
-        raise MalformedBodyError("the boundary must be 1 to 70 characters of ASCII (RFC 2046)")
+        raise MalformedBodyError("the boundary is missing, too long or not ASCII (RFC 2046 5.1.1)")
     body = _Body(stream, b"\r\n--" + boundary.encode())
     body.skip_content()
     while body.begin_part():

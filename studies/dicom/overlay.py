@@ -73,10 +73,15 @@ def overlay_head(head: bytes, transfer_syntax_uid: str, identity: Identity) -> b
     keep_numbers(dataset, encoding)
     for keyword, value in identity.items():
         dataset.add(to_element(keyword, value))
+    return write_head(head[:132], meta, dataset, encoding)
+
+
+def write_head(preamble: bytes, meta: Dataset, dataset: Dataset, encoding: Encoding) -> bytes:
+    """A Part 10 file of these elements, to which pixel data may be added."""
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID  # devices leave either out
     output = DicomBytesIO()
-    output.write(head[:132])
+    output.write(preamble)
     write_file_meta_info(output, meta)
     output.is_implicit_VR = encoding.implicit_vr
     output.is_little_endian = encoding.little_endian
@@ -118,14 +123,17 @@ def _decode_text(dataset: Dataset) -> None:
 
 
 def keep_numbers(dataset: Dataset, encoding: Encoding) -> None:
-    """Leave numbers as they were written in items that have to be written in another encoding."""
+    """Leave numbers as they were written in what has to be written in another encoding."""
     is_rewritten = dataset.original_encoding != (encoding.implicit_vr, encoding.little_endian)
     for tag in list(dataset.keys()):
         item = dataset.get_item(tag)
-        if not item.is_raw and item.VR == "SQ":
-            for nested in item.value:
+        if not item.is_raw and item.VR != "SQ":
+            continue
+        vr = vr_of(item, dataset)
+        if vr == "SQ" and (is_rewritten or not item.is_raw):
+            for nested in dataset[tag].value:
                 keep_numbers(nested, encoding)
-        elif is_rewritten and item.is_raw and (vr := vr_of(item, dataset)) in ("DS", "IS"):
+        elif vr in ("DS", "IS") and is_rewritten:
             text = (item.value or b"").decode("latin-1")
             dataset[tag] = DataElement(tag, vr, text, already_converted=True)
 

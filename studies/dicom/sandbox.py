@@ -21,6 +21,7 @@ from typing import Any
 from studies.errors import BusyError, NotAvailableError
 
 _PROJECT = Path(__file__).resolve().parents[2]
+_PROGRAM = [sys.executable, "-m", "studies.dicom.worker"]
 _QUEUE_SECONDS = 10
 _WALL_SECONDS = 30
 # A frame of a few kilobytes may inflate to anything; none that is honest is larger.
@@ -147,8 +148,8 @@ class _Worker:
 def _start_worker() -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, its = socket.socketpair()
     with its:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "studies.dicom.worker"],
+        process = subprocess.Popen(  # noqa: S603 - our own module, no words of strangers
+            _PROGRAM,
             stdin=its.fileno(),
             stdout=subprocess.DEVNULL,
             cwd=_PROJECT,

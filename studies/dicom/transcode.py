@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_dataset, write_file_meta_info
 
 from studies.dicom import vr_of
 from studies.dicom.byte_order import WORD_BYTES, swap_words
@@ -16,15 +15,18 @@ from studies.dicom.codecs import (
     decoded_interpretation,
     encode,
 )
-from studies.dicom.overlay import keep_numbers
+from studies.dicom.json_model import UNREADABLE
+from studies.dicom.overlay import keep_numbers, write_head
 from studies.dicom.parse import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_TRANSFER_SYNTAXES,
     encoding_of,
     read_elements,
     read_meta,
 )
+from studies.errors import NotAvailableError
 
 # Where the frames of the stored codestreams lay (PS3.3 C.7.6.3): untrue of other codestreams.
 _OFFSET_TABLES = (
@@ -62,23 +64,26 @@ def transcoded_head(head: bytes, *, source: str, target: str) -> bytes:
         head: From the preamble to before the pixel data element, inflated where it was deflated.
         source: Transfer syntax that the head is written in.
         target: Of the result; explicit VR little endian or one that encapsulates.
+
+    Raises:
+        NotAvailableError: If a value cannot be written in another encoding.
     """
-    meta, _ = read_meta(head)
-    dataset = read_head(head, source)
-    encoding = encoding_of(target)
-    if source == EXPLICIT_VR_BIG_ENDIAN:
-        _swap_words(dataset)
-    if not is_as_stored(source, target):
-        _describe_frames(dataset, source, target)
-    keep_numbers(dataset, encoding)
-    meta.TransferSyntaxUID = target
-    output = DicomBytesIO()
-    output.write(head[:132])
-    write_file_meta_info(output, meta)
-    output.is_implicit_VR = encoding.implicit_vr
-    output.is_little_endian = encoding.little_endian
-    write_dataset(output, dataset)
-    return bytes(output.getvalue())
+    try:
+        meta, _ = read_meta(head)
+        dataset = read_head(head, source)
+        if source == EXPLICIT_VR_BIG_ENDIAN:
+            _swap_words(dataset)
+        if not is_as_stored(source, target):
+            _describe_frames(dataset, source, target)
+        keep_numbers(dataset, encoding_of(target))
+        if source == IMPLICIT_VR_LITTLE_ENDIAN:
+            _settle_vrs(dataset)
+        meta.TransferSyntaxUID = target
+        return write_head(head[:132], meta, dataset, encoding_of(target))
+    except UNREADABLE as error:
+        # The library's own complaint may quote values; the class alone says enough.
+        reason = f"The stored header cannot be rewritten ({type(error).__name__})."
+        raise NotAvailableError(reason) from None
 
 
 def _describe_frames(dataset: Dataset, source: str, target: str) -> None:
@@ -93,6 +98,29 @@ def _describe_frames(dataset: Dataset, source: str, target: str) -> None:
         dataset.LossyImageCompression = "01"  # once lost, for ever (PS3.3 C.7.6.1.1.5)
     for keyword in _OFFSET_TABLES:
         dataset.pop(keyword, None)
+
+
+def _settle_vrs(dataset: Dataset) -> None:
+    """One VR for each element to which the dictionary gives several (PS3.6)."""
+    for tag in list(dataset.keys()):
+        try:
+            element = dataset[tag]
+        except AttributeError:  # what decides is missing, such as the descriptor of a table
+            element = _decided(dataset[tag])
+        if element.VR == "SQ":
+            for item in element.value:
+                _settle_vrs(item)
+
+
+def _decided(element: DataElement) -> DataElement:
+    """Words, where they may be that; else numbers, which are unsigned where nothing says more."""
+    if "OW" in element.VR:
+        element.VR = "OW"
+        return element
+    octets = bytes(element.value or b"")
+    numbers = [int.from_bytes(octets[n : n + 2], "little") for n in range(0, len(octets), 2)]
+    element.VR, element.value = "US", numbers
+    return element
 
 
 def _swap_words(dataset: Dataset) -> None:

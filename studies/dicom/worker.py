@@ -22,7 +22,8 @@ from studies.errors import NotAvailableError
 _MEMORY_BYTES = 2 * 1024**3
 # Of a child for one message.
 _CPU_SECONDS = 20
-_WALL_SECONDS = 25
+# Longer than the server waits: then it has given up, for which the image may have no fault.
+_WALL_SECONDS = 40
 
 Handler = Callable[[bytes], bytes]
 # What a child may do; each takes the head of an object and answers every message after that.
@@ -55,7 +56,7 @@ def _load_libraries() -> None:
     Image.preinit()
     if importlib.util.find_spec("imagecodecs"):  # not on Alpine
         codecs = importlib.import_module("imagecodecs")
-        for name in ("jpeg8", "jpegls", "jpeg2k", "htj2k", "packbits"):
+        for name in ("jpeg8", "jpegls", "jpeg2k", "htj2k", "dicomrle", "packbits"):
             getattr(codecs, f"{name}_decode")
 
 

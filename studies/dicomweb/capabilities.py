@@ -51,11 +51,11 @@ def _multipart(media_type: str) -> str:
 
 
 def _search(title: str, *levels: Level) -> Transaction:
-    keys = (a.keyword for a in ATTRIBUTES if a.matches and not a.sequence and a.level in levels)
+    keys = (a.keyword_path for a in ATTRIBUTES if a.matches and a.level in levels)
     return Transaction(
         f"{title} (PS3.18 10.6)",
         (DICOM_JSON, _multipart(DICOM_XML)),
-        ("accept", "includefield", "limit", "offset", *keys),
+        ("accept", "includefield", "limit", "offset", *search.OPTIONS, *keys),
     )
 
 
@@ -78,7 +78,9 @@ TRANSACTIONS = {
         "Retrieve Instance (PS3.18 10.4)", (_multipart(DICOM), DICOM, _OCTETS_IN_PARTS, ZIP)
     ),
     store_instances: Transaction(
-        "Store Instances (PS3.18 10.5)", (DICOM_JSON,), consumes=(_multipart(DICOM), DICOM)
+        "Store Instances (PS3.18 10.5)",
+        (DICOM_JSON, DICOM_XML),
+        consumes=(*(_multipart(root) for root in (DICOM, DICOM_JSON, DICOM_XML)), DICOM),
     ),
     delete_instances: Transaction("Delete, with a reason in Deletion-Reason", (), ()),
     metadata.retrieve_study_metadata: _METADATA,

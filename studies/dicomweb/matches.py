@@ -49,7 +49,7 @@ class Selection:
         level: What is searched for.
         attributes: Of the index.
         asked: Those of them that are there even without a value.
-        header: Paths of tags in the stored header besides; None for nothing, none for all of it.
+        header: Paths of tags in the stored header besides; empty for all of it, None for nothing.
     """
 
     level: Level

@@ -227,10 +227,11 @@ def _window(text: str) -> Window | None:
     """`center,width,function`, all three (8.3.5.1.4)."""
     if not text:
         return None
-    center, width, function = [*text.split(","), "", ""][:3]
-    return make_window(
-        parse_number(center, "window"), parse_number(width, "window"), function.lower()
-    )
+    center, width, function, *more = [*text.split(","), "", ""]
+    if more != ["", ""]:
+        raise InvalidQueryError("window is its center, its width and its function.")
+    numbers = [parse_number(number, "window") for number in (center, width)]
+    return make_window(numbers[0], numbers[1], function.lower())
 
 
 def make_window(center: float, width: float, function: str) -> Window:

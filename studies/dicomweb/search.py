@@ -1,10 +1,7 @@
 """QIDO-RS, Search Transaction (PS3.18 10.6)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
@@ -19,10 +16,8 @@ from studies.dicomweb.models import as_array, as_xml_parts
 from studies.errors import InvalidQueryError
 from studies.matching import Options
 
-_OPTIONS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
-_NOT_KEYS = {"accept", "includefield", "limit", "offset", *_OPTIONS}
-# Matches are counted up to here; a page that fills costs the database their counting as well.
-COUNT_LIMIT = 1000
+OPTIONS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+_NOT_KEYS = {"accept", "includefield", "limit", "offset", *OPTIONS}
 
 
 @require_safe
@@ -33,35 +28,31 @@ def search_for_studies(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @answers_errors
-def search_for_series(request: HttpRequest, /, **parents: str) -> HttpResponse:
-    return _search(request, Level.SERIES, *parents.values())
+def search_for_series(request: HttpRequest, study: str = "") -> HttpResponse:
+    return _search(request, Level.SERIES, study)
 
 
 @require_safe
 @answers_errors
-def search_for_instances(request: HttpRequest, /, **parents: str) -> HttpResponse:
-    return _search(request, Level.INSTANCE, *parents.values())
+def search_for_instances(request: HttpRequest, study: str = "", series: str = "") -> HttpResponse:
+    return _search(request, Level.INSTANCE, study, series)
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """Some matches, each as JSON text, and how many there are; at least, if not `is_exact`."""
-
-    texts: list[str]
-    total: int
-    is_exact: bool
-
-
-def _search(request: HttpRequest, level: Level, *parents: str) -> HttpResponse:
+def _search(request: HttpRequest, level: Level, *path: str) -> HttpResponse:
+    parents = [uid for uid in path if uid]
     as_xml, base = prefers_xml(request), base_url(request)
     keys, options = _keys(request.GET), _options(request.GET)
     limit, offset = _number(request.GET, "limit", query.MAX_RESULTS), _number(request.GET, "offset")
     rows = query.search(request.user, level, keys, parents=parents, options=options)
     selection = _selection(request.GET, level, keys, len(parents))
-    page = _page(rows, selection, base, offset, min(limit, query.MAX_RESULTS))
-    content_type, body = as_xml_parts(page.texts) if as_xml else (DICOM_JSON, as_array(page.texts))
+    if selection.header is not None:
+        limit = min(limit, query.MAX_HEADERS)
+    writer = writer_of(selection, base)
+    matches = query.read_matches(rows, writer.columns, offset=offset, limit=limit)
+    texts = map(writer.write, matches.rows)
+    content_type, body = as_xml_parts(texts) if as_xml else (DICOM_JSON, as_array(texts))
     response = HttpResponse(b"".join(body), content_type=content_type)
-    _tell_total(response, page, page.total - offset - len(page.texts), base)
+    _tell_total(response, matches, offset, base)
     patch_vary_headers(response, ["Accept"])
     return response
 
@@ -78,10 +69,10 @@ def _keys(parameters: QueryDict) -> dict[str, str]:
 
 
 def _options(parameters: QueryDict) -> Options:
-    for name in _OPTIONS:
+    for name in OPTIONS:
         if parameters.get(name, "false") not in ("true", "false", ""):
             raise InvalidQueryError(f"{name} is neither true nor false")
-    return Options(*(parameters.get(name) == "true" for name in _OPTIONS))
+    return Options(*(parameters.get(name) == "true" for name in OPTIONS))
 
 
 def _number(parameters: QueryDict, name: str, default: int = 0) -> int:
@@ -112,27 +103,13 @@ def _selection(parameters: QueryDict, level: Level, keys: Iterable[str], parents
 # --- Answer --------------------------------------------------------------------------------------
 
 
-def _page(rows: QuerySet[Any], selection: Selection, base: str, offset: int, limit: int) -> _Page:
-    """One statement; a second one counts where there are more matches than the page holds."""
-    writer = writer_of(selection, base)
-    found = list(rows.values_list(*writer.columns)[offset : offset + limit + 1])
-    texts = [writer.write(row) for row in found[:limit]]
-    seen = offset + len(found)
-    if len(found) <= limit and (found or not offset):
-        return _Page(texts, seen, is_exact=True)
-    total = query.count(rows, COUNT_LIMIT)
-    if total <= COUNT_LIMIT:
-        return _Page(texts, total, is_exact=True)
-    return _Page(texts, max(COUNT_LIMIT, seen), is_exact=False)
-
-
-def _tell_total(response: HttpResponse, page: _Page, remaining: int, base: str) -> None:
+def _tell_total(response: HttpResponse, matches: query.Matches, offset: int, base: str) -> None:
     """How many matches there are, and the warning that some remain (PS3.18 8.3.4.4.1)."""
-    response.headers["X-Total-Count"] = str(page.total)
-    response.headers["X-Total-Count-Relation"] = "eq" if page.is_exact else "gte"
-    if remaining > 0 or not page.is_exact:
-        more_than = "" if page.is_exact else "more than "
+    response.headers["X-Total-Count"] = str(matches.total)
+    response.headers["X-Total-Count-Relation"] = "eq" if matches.is_exact else "gte"
+    remaining = max(0, matches.total - offset - len(matches.rows))
+    if remaining or not matches.is_exact:
+        number = str(remaining) if matches.is_exact else f"more than {remaining}"
         response.headers["Warning"] = (
-            f'299 {base}: "There are {more_than}{remaining} additional results'
-            ' that can be requested"'
+            f'299 {base}: "There are {number} additional results that can be requested"'
         )

@@ -10,19 +10,22 @@ from studies import access, ingest
 from studies.dicom.attributes import is_uid
 from studies.dicom.json_model import dumps
 from studies.dicom.multipart import Part, Readable, read_parts
+from studies.dicom.xml_model import dataset_to_xml
 from studies.dicomweb.errors import answers_errors
-from studies.dicomweb.media_types import DICOM, DICOM_JSON, require_json
+from studies.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, accepted
+from studies.dicomweb.store_metadata import composed_instances
 from studies.errors import (
     ArchiveError,
     InstanceTooLargeError,
     InvalidInstanceError,
     MalformedBodyError,
+    NotAvailableError,
     NotPermittedError,
     OtherStudyError,
     StorageError,
     UnsupportedMediaTypeError,
 )
-from studies.ingest import Outcome, Provenance, StoreResult
+from studies.ingest import Outcome, Provenance, RefusedInput, StoreResult
 from studies.models import Source
 
 # Failure Reason (0008,1197), PS3.18 I.2.2.
@@ -32,27 +35,43 @@ TOO_LARGE = 0xA701  # of the same group, which a repetition will not mend
 OTHER_STUDY = 0xA901  # of the group "does not match", which the standard leaves to us
 CANNOT_UNDERSTAND = 0xC000
 
-_TAKEN = f'multipart/related; type="{DICOM}", {DICOM}'
+_TAKEN = (DICOM, DICOM_JSON, DICOM_XML)  # as the root of multipart/related
 # Each may cost an entry of the answer, which is held in memory.
 _MAX_PARTS = 50_000
-_MAX_WARNINGS = 20
+# Proxies take but few kilobytes of headers.
+_MAX_WARNINGS = 5
 
 
 @answers_errors
 def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
     if not access.may_store(request.user):
         raise NotPermittedError("Your role does not allow you to store.")
-    require_json(request)
-    inputs = _inputs(request)
+    in_xml = _prefers_xml(request)
     report = _Report(base_url=request.build_absolute_uri("/dicom-web"))
     try:
-        for input_ in inputs:
-            _store(input_, _provenance(request), study, report)
+        for result in ingest.store_instances(
+            _streams(request), provenance=_provenance(request), study_instance_uid=study
+        ):
+            report.add(result)
     except MalformedBodyError as error:
         # What was stored before stays stored, and the sender must learn of it.
         report.is_malformed = True
         report.fail(CANNOT_UNDERSTAND, error)
-    return _answer(report)
+    return _answer(report, in_xml=in_xml)
+
+
+def _prefers_xml(request: HttpRequest) -> bool:
+    """Which form of the answer the client likes better (PS3.18 10.5.3.3).
+
+    Raises:
+        NotAvailableError: If it takes neither.
+    """
+    for wish in accepted(request):
+        if wish.accepts(DICOM_JSON) or wish.type == JSON:
+            return False
+        if wish.accepts(DICOM_XML):
+            return True
+    raise NotAvailableError(f"The answer is available as {DICOM_JSON} and {DICOM_XML}.")
 
 
 def _provenance(request: HttpRequest) -> Provenance:
@@ -60,28 +79,21 @@ def _provenance(request: HttpRequest) -> Provenance:
     return Provenance(Source.STOW, f"{user} from {address}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Input:
-    """One instance to store; `refusal` says why it is not even read."""
-
-    content: Readable
-    refusal: str = ""
-
-
-def _inputs(request: HttpRequest) -> Iterable[_Input]:
+def _streams(request: HttpRequest) -> Iterable[Readable]:
     """The instances of the request, judged by its headers before any of its body is read."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
         # A few bytes could inflate to any number.
         raise UnsupportedMediaTypeError("Send the request without Content-Encoding.")
-    parameters = request.content_params or {}
     if request.content_type == DICOM:
-        return [_Input(_body(request))]
-    if (
-        request.content_type == "multipart/related"
-        and parameters.get("type", DICOM).lower() == DICOM
-    ):
-        return _parts_as_inputs(read_parts(_body(request), parameters.get("boundary", "")))
-    raise UnsupportedMediaTypeError(f"Send one of: {_TAKEN}.")
+        return [_Alone(_body(request))]
+    parameters = request.content_params or {}
+    root = parameters.get("type", DICOM).lower()
+    if request.content_type != "multipart/related" or root not in _TAKEN:
+        raise UnsupportedMediaTypeError(
+            f"Send {DICOM}, or multipart/related of the type {', '.join(_TAKEN)}."
+        )
+    parts = _bounded(read_parts(_body(request), parameters.get("boundary", "")))
+    return _dicom_parts(parts) if root == DICOM else composed_instances(parts)
 
 
 def _body(request: HttpRequest) -> Readable:
@@ -91,16 +103,35 @@ def _body(request: HttpRequest) -> Readable:
     return cast("Readable", request)
 
 
-def _parts_as_inputs(parts: Iterator[Part]) -> Iterator[_Input]:
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """A body that is one instance."""
+
+    stream: Readable
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self.stream.read(size)
+        except Exception as error:  # whatever the server in front of us raises
+            raise MalformedBodyError("the body could not be read to its end") from error
+
+
+def _bounded(parts: Iterator[Part]) -> Iterator[Part]:
     number = 0
     for number, part in enumerate(parts, start=1):
         if number > _MAX_PARTS:
             raise MalformedBodyError(f"the body has more than {_MAX_PARTS} parts")
-        media_type = part.content_type.partition(";")[0].strip().lower()
-        is_dicom = media_type in ("", DICOM)
-        yield _Input(part, "" if is_dicom else f"a part is not of the type {DICOM}")
+        yield part
     if number == 0:
         raise MalformedBodyError("the body has no parts")
+
+
+def _dicom_parts(parts: Iterator[Part]) -> Iterator[Readable]:
+    for part in parts:
+        if part.media_type in ("", DICOM):
+            yield part
+        else:
+            yield RefusedInput(InvalidInstanceError(f"a part is not of the type {DICOM}"))
 
 
 @dataclass
@@ -113,6 +144,17 @@ class _Report:
     other_failures: list[int] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     is_malformed: bool = False
+
+    def add(self, result: StoreResult | ingest.Failure) -> None:
+        if isinstance(result, StorageError):
+            self.fail(OUT_OF_RESOURCES, result)
+        elif isinstance(result, InvalidInstanceError):
+            self.fail(_reason(result), result, (result.sop_class_uid, result.sop_instance_uid))
+        elif result.outcome is Outcome.CONFLICT:
+            uids = (result.sop_class_uid, result.sop_instance_uid)
+            self.fail(PROCESSING_FAILURE, result.detail, uids)
+        else:
+            self.referenced.append(result)
 
     def fail(
         self, reason: int, error: ArchiveError | str, uids: tuple[str, str] = ("", "")
@@ -140,36 +182,18 @@ class _Report:
         return alike.get(next(iter(self.reasons)), 409) if len(self.reasons) == 1 else 409
 
 
-def _store(input_: _Input, provenance: Provenance, study: str, report: _Report) -> None:
-    if input_.refusal:
-        report.fail(CANNOT_UNDERSTAND, input_.refusal)
-        return
-    try:
-        result = ingest.store_instance(
-            input_.content, provenance=provenance, study_instance_uid=study
-        )
-    except InvalidInstanceError as error:
-        report.fail(_reason(error), error, (error.sop_class_uid, error.sop_instance_uid))
-    except StorageError as error:
-        report.fail(OUT_OF_RESOURCES, error)
-    else:
-        if result.outcome is Outcome.CONFLICT:
-            uids = (result.sop_class_uid, result.sop_instance_uid)
-            report.fail(PROCESSING_FAILURE, result.detail, uids)
-        else:
-            report.referenced.append(result)
-
-
 def _reason(error: InvalidInstanceError) -> int:
     if isinstance(error, OtherStudyError):
         return OTHER_STUDY
     return TOO_LARGE if isinstance(error, InstanceTooLargeError) else CANNOT_UNDERSTAND
 
 
-def _answer(report: _Report) -> HttpResponse:
-    response = HttpResponse(
-        dumps(_response_module(report)), content_type=DICOM_JSON, status=report.status
+def _answer(report: _Report, *, in_xml: bool) -> HttpResponse:
+    module = _response_module(report)
+    content, media_type = (
+        (dataset_to_xml(module), DICOM_XML) if in_xml else (dumps(module), DICOM_JSON)
     )
+    response = HttpResponse(content, content_type=media_type, status=report.status)
     if report.sentences:
         # Text has no place in the module itself, and a header takes but plain characters.
         said = (s.encode("ascii", "replace").decode().replace('"', "'") for s in report.sentences)

@@ -1,6 +1,7 @@
 """WADO-RS, Retrieve Transaction (PS3.18 10.4)."""
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 
 from django.http import HttpRequest, HttpResponseBase
@@ -154,12 +155,12 @@ def frame_numbers(text: str) -> list[int]:
     Raises:
         InvalidQueryError: If it is none.
     """
-    numbers = text.split(",")
-    if not all(number.isascii() and number.isdigit() for number in numbers):
+    if not re.fullmatch(r"\d{1,20}(,\d{1,20})*", text, re.ASCII):
         raise InvalidQueryError("Frames are a list of numbers such as 1,2,5.")
+    numbers = [int(number) for number in text.split(",")]
     if len(set(numbers)) < len(numbers):
         raise InvalidQueryError("A list of frames names each of them once.")
-    return [int(number[:20]) for number in numbers]  # longer ones are too large all the same
+    return numbers
 
 
 # --- Bulk data ------------------------------------------------------------------------------------

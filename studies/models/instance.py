@@ -44,6 +44,8 @@ class Instance(models.Model):
             models.Index(
                 fields=["series", "instance_number", "id"], name="instance_in_series_order"
             ),
+            # Of few different values, which a B-tree keeps once each.
+            models.Index(fields=["sop_class_uid"], name="instance_by_sop_class"),
         ]
 
     def __str__(self) -> str:

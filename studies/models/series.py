@@ -40,6 +40,24 @@ class Series(models.Model):
                 name="series_counts_are_not_negative",
             ),
         ]
+        indexes = [
+            # In the order of a search through all studies: a common modality needs no sorting.
+            models.Index(fields=["modality", "-id"], name="series_by_modality"),
+            models.Index(
+                fields=["performed_procedure_step_start_date"], name="series_by_start_date"
+            ),
+            # Few series answer a request, so these hold few rows.
+            models.Index(
+                fields=["scheduled_procedure_step_id"],
+                condition=~models.Q(scheduled_procedure_step_id=""),
+                name="series_by_scheduled_step",
+            ),
+            models.Index(
+                fields=["requested_procedure_id"],
+                condition=~models.Q(requested_procedure_id=""),
+                name="series_by_requested_procedure",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.modality} {self.series_number or ''} {self.series_description}".strip()

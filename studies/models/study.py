@@ -105,6 +105,13 @@ class Study(PatientIdentity):
                 name="study_by_part_of_description",
             ),
             GinIndex(fields=["modalities_in_study"], name="study_by_modality"),
+            # Equality and beginnings, whatever the collation of the database.
+            models.Index(OpClass("study_id", "text_pattern_ops"), name="study_by_study_id"),
+            models.Index(fields=["study_time"], name="study_by_time_of_day"),
+            GinIndex(
+                OpClass("referring_physician_name_folded", "gin_trgm_ops"),
+                name="study_by_referring_physician",
+            ),
         ]
 
     def __str__(self) -> str:

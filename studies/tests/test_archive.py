@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.fileset import FileSet
 
 from studies.models import Instance, Study
-from studies.tests.builders import RLE, make_encapsulated, make_file
+from studies.tests.builders import RLE, SAMPLES, make_encapsulated, make_file
 
 pytestmark = pytest.mark.django_db
 
@@ -263,6 +263,33 @@ def test_dcmtk_reads_the_directory_without_a_complaint(client, two_series, tmp_p
 
     assert dump.stderr == ""
     assert dump.stdout.count("ReferencedFileID") == 3
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("liver_1frame.dcm", "IMAGE"),
+        ("reportsi.dcm", "SR DOCUMENT"),
+        ("rtdose.dcm", "RT DOSE"),
+        ("rtplan.dcm", "RT PLAN"),
+        ("test-SR.dcm", "SR DOCUMENT"),
+        ("waveform_ecg.dcm", "WAVEFORM"),
+    ],
+)
+def test_real_files_of_every_kind_are_listed_as_what_they_are(
+    client, store, tmp_path, name, expected
+):
+    store((SAMPLES / "test_files" / name).read_bytes())
+    get(client, f"/dicom-web/studies/{Study.objects.get().study_instance_uid}").extractall(tmp_path)
+
+    dump = subprocess.run(
+        ["dcmdump", "--quiet", "+P", "0004,1430", "DICOMDIR"], cwd=tmp_path, check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+    types = [line.split("[")[1].split("]")[0] for line in dump.stdout.splitlines()]
+    assert (types, dump.stderr) == (["PATIENT", "STUDY", "SERIES", expected], "")
 
 
 @pytest.mark.peer

@@ -40,6 +40,16 @@ def listed(element: ET.Element, parent: str = "") -> dict[str, ET.Element]:
     return found
 
 
+def methods_of(resource: ET.Element) -> set[str]:
+    return {method.get("name") for method in children(resource, "method")}
+
+
+def request_of(resource: ET.Element, method: str) -> ET.Element:
+    (found,) = [m for m in children(resource, "method") if m.get("name") == method]
+    (request,) = children(found, "request")
+    return request
+
+
 def describe(client, path: str = BASE) -> dict[str, ET.Element]:
     response = client.options(path)
     assert response.status_code == 200
@@ -68,7 +78,7 @@ def test_every_method_that_is_listed_is_answered_and_no_other(client, store):
     store(make_file())
 
     for path, resource in describe(client).items():
-        methods = {method.get("name") for method in children(resource, "method")}
+        methods = methods_of(resource)
         assert allowed(client, path) == methods | ({"HEAD"} if "GET" in methods else set()), path
 
 
@@ -96,10 +106,28 @@ def produced(resource: ET.Element) -> list[str]:
     return [r.get("mediaType") for r in children(response, "representation")]
 
 
+def test_every_media_type_that_is_listed_is_taken_and_no_other(sign_in):
+    client = sign_in("technologist")
+    taking = {
+        path: {r.get("mediaType") for r in children(request_of(resource, "POST"), "representation")}
+        for path, resource in describe(client).items()
+        if "POST" in methods_of(resource)
+    }
+
+    for path, types in taking.items():
+        for taken in types:
+            assert post(client, path, f"{taken}; boundary=b") != 415, path
+        assert post(client, path, "text/plain") == 415, path
+    assert set(taking) == {"studies", "studies/{study}"}
+
+
+def post(client, path: str, media_type: str) -> int:
+    return client.post(address(path), b"nothing", content_type=media_type).status_code
+
+
 @pytest.mark.parametrize("path", ["studies", "series", "instances"])
 def test_every_query_parameter_that_is_listed_is_understood(client, path):
-    (method,) = children(describe(client)[path], "method")
-    (request,) = children(method, "request")
+    request = request_of(describe(client)[path], "GET")
     names = [parameter.get("name") for parameter in children(request, "param")]
 
     answers = {name: client.get(f"{BASE}{path}", {name: VALUES.get(name, "1")}) for name in names}
@@ -111,7 +139,8 @@ def test_every_query_parameter_that_is_listed_is_understood(client, path):
 VALUES = {
     "accept": "application/dicom+json", "includefield": "all", "StudyDate": "20240105",
     "PatientBirthDate": "20240105", "PerformedProcedureStepStartDate": "20240105",
-    "StudyTime": "10", "PerformedProcedureStepStartTime": "10",
+    "StudyTime": "10", "PerformedProcedureStepStartTime": "10", "fuzzymatching": "true",
+    "emptyvaluematching": "true", "multiplevaluematching": "true",
 }  # fmt: skip
 
 

@@ -12,12 +12,13 @@ from studies.dicom.elements import Element
 from studies.dicom.frames import (
     FrameIndex,
     PixelDescription,
+    extract_bits,
     index_encapsulated,
     index_native,
     join_fragments,
 )
 from studies.errors import InvalidInstanceError
-from studies.tests.builders import make_file
+from studies.tests.builders import RLE, make_dataset, make_file, to_file
 from studies.tests.samples import TEST_FILES, parse, read
 
 BEFORE = b"x" * 20  # what stands before the pixel data
@@ -159,6 +160,61 @@ def test_frames_are_found_one_to_one(items, expected):
 
     assert frames_of(data, found) == expected
     assert data[found.offset + found.length :] == b"after"
+
+
+@pytest.mark.parametrize(
+    ("offsets", "expected"),
+    [
+        pytest.param((0, 20), [b"aabb", b"cc"], id="true"),
+        pytest.param((0, 2**40), [], id="beyond the end"),
+        pytest.param((0,), [], id="too short"),
+    ],
+)
+def test_frames_are_found_by_the_extended_offset_table(offsets, expected):
+    """Its offsets are of 64 bits, in an element of its own (PS3.3 C.7.6.3.1.8)."""
+    table_value = struct.pack(f"<{len(offsets)}Q", *offsets)
+    items = b"".join([item(b""), item(b"aa"), item(b"bb"), item(b"cc")])
+    data = table_value + items + struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
+    start = len(table_value)
+    extended = Element(0x7FE00001, "OV", 0, 0, start, False)
+    element = Element(0x7FE00010, "OB", start, start, len(data), True)
+
+    assert frames_of(data, index_encapsulated(data, element, 2, extended)) == expected
+
+
+def test_a_file_with_an_extended_offset_table_tells_its_frames():
+    streams, starts = [b"one" * 2, b"two" * 4], (0, 14)
+    items = b"".join(map(item, streams))
+    dataset = make_dataset(
+        NumberOfFrames="2",
+        ExtendedOffsetTable=struct.pack("<2Q", *starts),
+        ExtendedOffsetTableLengths=struct.pack("<2Q", *map(len, streams)),
+        PixelData=item(b"") + items,
+    )
+    dataset["PixelData"].is_undefined_length = True
+    dataset["PixelData"].VR = "OB"
+    content = to_file(dataset, RLE)
+
+    assert frames_of(content, parse(content).frames) == streams
+
+
+@hypothesis_settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    bits=strategies.lists(strategies.booleans(), min_size=1, max_size=99), data=strategies.data()
+)
+def test_bits_are_taken_out_of_packed_ones(bits, data):
+    """Against a plain model: the first pixel is the lowest bit (PS3.5 8.1.1)."""
+    first = data.draw(strategies.integers(0, len(bits) - 1))
+    count = data.draw(strategies.integers(0, len(bits) - first))
+
+    taken = extract_bits(pack(bits), first, count)
+
+    assert taken == pack(bits[first : first + count])
+
+
+def pack(bits: list[bool]) -> bytes:
+    number = sum(bit << position for position, bit in enumerate(bits))
+    return number.to_bytes((len(bits) + 7) // 8, "little")
 
 
 @pytest.mark.parametrize(

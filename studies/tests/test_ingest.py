@@ -342,7 +342,7 @@ def test_two_processes_that_ingest_one_study_end_with_the_right_aggregates(setti
             id="written, not yet named",
         ),
         pytest.param(
-            "index.index_instance = lambda *_: os.kill(os.getpid(), signal.SIGKILL)",
+            "index.index_instances = lambda *_: os.kill(os.getpid(), signal.SIGKILL)",
             id="object written, no row yet",
         ),
         pytest.param(

@@ -9,13 +9,16 @@ from django.core.management import call_command
 from django.db.models import F
 
 from studies import metadata, retrieve, storage
+from studies.dicom.xml_model import dataset_from_xml
 from studies.models import Instance, Series, SeriesMetadata, StoredObject, Study
+from studies.tests.answers import parts
 from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
 
 STUDY = "/dicom-web/studies/1.2.3"
 SERIES = f"{STUDY}/series/1.2.3.9"
+INSTANCE = f"{SERIES}/instances/1.2.3.4"
 # Session, user, permissions.
 WHO = 3
 
@@ -28,7 +31,47 @@ def content(response) -> list:
 @pytest.fixture
 def three(store):
     for number in range(3):
-        store(make_file(SOPInstanceUID=f"1.2.3.9.{number}", InstanceNumber=str(number)))
+        store(make_file(SOPInstanceUID=f"1.2.3.{4 + number}", InstanceNumber=str(number)))
+
+
+@pytest.mark.parametrize("resource", [STUDY, SERIES, INSTANCE])
+def test_metadata_exist_at_each_level(client, store, resource):
+    store(make_file())
+
+    assert len(content(client.get(f"{resource}/metadata"))) == 1
+
+
+def test_metadata_hold_the_header_and_refer_to_the_pixels(client, store):
+    store(make_file())
+
+    (header,) = client.get(f"{SERIES}/metadata").json()
+
+    assert header["00280010"] == {"vr": "US", "Value": [4]}
+    assert header["00083002"] == {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}
+    assert header["7FE00010"] == {
+        "vr": "OW", "BulkDataURI": f"http://testserver{INSTANCE}/bulkdata/7FE00010",
+    }  # fmt: skip
+    assert "00020010" not in header
+
+
+@pytest.mark.parametrize("resource", [STUDY, SERIES, INSTANCE])
+def test_metadata_in_xml_are_a_native_dicom_model_for_each_instance(client, three, resource):
+    address = f"{resource}/metadata"
+    headers = content(client.get(address))
+
+    response = client.get(
+        address, headers={"Accept": 'multipart/related; type="application/dicom+xml"'}
+    )
+
+    types, models = zip(*parts(response), strict=True)
+    assert types == ("application/dicom+xml",) * len(headers)
+    assert [dataset_from_xml(model) for model in models] == headers
+    assert response["ETag"] == client.get(address)["ETag"]
+
+
+@pytest.mark.parametrize("resource", [STUDY, SERIES, INSTANCE])
+def test_metadata_are_no_picture(client, three, resource):
+    assert client.get(f"{resource}/metadata", headers={"Accept": "image/png"}).status_code == 406
 
 
 def test_a_series_is_prepared_by_the_first_who_asks_and_read_in_one_query_by_the_next(

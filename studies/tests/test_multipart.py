@@ -123,10 +123,16 @@ def test_a_broken_body_is_refused_with_its_reason(content, complaint):
         read(content)
 
 
-@pytest.mark.parametrize("boundary", ["", "b" * 71, "böundary"])
+@pytest.mark.parametrize("boundary", ["", "b" * 201, "böundary"])
 def test_a_boundary_that_cannot_be_one_is_refused(boundary):
     with pytest.raises(MalformedBodyError, match="boundary"):
         read(b"", boundary)
+
+
+def test_a_boundary_of_73_characters_is_taken_because_orthanc_sends_it():
+    boundary = "b" * 73
+
+    assert read(b"".join(write_parts(boundary, [("a/b", [b"x"])])), boundary) == [("a/b", b"x")]
 
 
 def test_a_stream_that_fails_is_a_body_that_cannot_be_read():

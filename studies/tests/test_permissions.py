@@ -1,8 +1,10 @@
 """Every address of the archive × who asks."""
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
+from studies.dicomweb.capabilities import patterns
+from studies.models import Instance
 from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +81,75 @@ def test_a_posted_search_is_for_who_reads_studies(django_client, sign_in):
     assert django_client.post(address, search).status_code == 401
     assert sign_in("operator").post(address, search).json()["results"] == []
     assert len(sign_in("clinician").post(address, search).json()["results"]) == 1
+
+
+# --- What changes the archive --------------------------------------------------------------------
+
+STOW = {"content_type": "application/dicom", "data": make_file(SOPInstanceUID="1.2.3.5")}
+WHY = {"content_type": "application/json", "data": {"reason": "A phantom"}}
+WRITES = [
+    ("POST", "/dicom-web/studies", STOW), ("POST", "/dicom-web/studies/1.2.3", STOW),
+    ("DELETE", "/dicom-web/studies/1.2.3", WHY),
+    ("DELETE", "/dicom-web/studies/1.2.3/series/1.2.3.9", WHY), ("DELETE", INSTANCE, WHY),
+]  # fmt: skip
+MAY = {
+    "POST": {"technologist", "data steward", "administrator"},
+    "DELETE": {"data steward", "administrator"},
+}
+EVERYBODY = [*READERS, "operator", None]
+each_write = pytest.mark.parametrize(
+    ("method", "path", "body"), WRITES, ids=[f"{method} {path}" for method, path, _ in WRITES]
+)
+
+
+def write(client, method, path, body):
+    return getattr(client, method.lower())(path, **body)
+
+
+@each_write
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_only_certain_roles_change_the_archive(sign_in, role, method, path, body):
+    response = write(sign_in(role), method, path, body)
+
+    may = role in MAY[method]
+    assert response.status_code == ({"POST": 200, "DELETE": 204}[method] if may else 403)
+    assert Instance.objects.count() == (1 if not may else {"POST": 2, "DELETE": 0}[method])
+
+
+@each_write
+def test_a_stranger_changes_nothing(django_client, method, path, body):
+    response = write(django_client, method, path, body)
+
+    assert (response.status_code, Instance.objects.count()) == (401, 1)
+
+
+@each_write
+def test_another_site_cannot_make_a_browser_change_the_archive(sign_in, method, path, body):
+    client = sign_in("administrator")
+    client.handler.enforce_csrf_checks = True
+
+    response = write(client, method, path, body)
+
+    assert (response.status_code, Instance.objects.count()) == (403, 1)
+
+
+@pytest.mark.parametrize("role", ["operator", None])
+@pytest.mark.parametrize("path", PROGRAMS)
+def test_who_does_not_read_studies_is_not_told_what_was_deleted(sign_in, role, path):
+    write(sign_in("data steward"), "DELETE", "/dicom-web/studies/1.2.3", WHY)
+
+    assert sign_in(role).get(path).status_code == (200 if path in LISTS else 404)
+
+
+def test_no_method_that_changes_the_archive_is_missing_from_these_tests():
+    offered = {
+        (method, f"dicom-web/{pattern.pattern}")
+        for pattern in patterns()
+        for method in pattern.callback.views
+        if method != "GET"
+    }
+
+    assert offered == {(method, resolve(path).route) for method, path, _ in WRITES}
 
 
 def test_no_address_of_the_archive_is_missing_from_these_tests():

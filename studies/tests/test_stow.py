@@ -1,23 +1,34 @@
 """Storing by DICOMweb (PS3.18 10.5) as clients see it."""
 
+import io
 from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from accounts.tokens import create_token
 from studies.dicom.multipart import write_parts
 from studies.models import Instance, InstanceConflict, QuarantinedInput, StoredObject, Study
 from studies.tests.builders import CT_IMAGE_STORAGE, make_file
+from studies.tests.samples import full_disk
+from studies.tests.stow import (
+    CANNOT_UNDERSTAND,
+    OTHER_STUDY,
+    OUT_OF_RESOURCES,
+    PROCESSING_FAILURE,
+    TOO_LARGE,
+    failed,
+    other_failures,
+    stored,
+)
 
 pytestmark = pytest.mark.django_db
 
 STUDIES = "/dicom-web/studies"
 FORM = 'multipart/related; type="application/dicom"; boundary=b'
-PROCESSING_FAILURE, CANNOT_UNDERSTAND, OTHER_STUDY, OUT_OF_RESOURCES, TOO_LARGE = (
-    272, 0xC000, 0xA901, 0xA700, 0xA701,
-)  # fmt: skip
 
 
 def body(*files: bytes, part_type: str = "application/dicom") -> bytes:
@@ -39,26 +50,6 @@ def send(technologist):
         return technologist.post(path, content, content_type=content_type, headers=headers)
 
     return send
-
-
-def references(answer: dict, tag: str) -> list[tuple]:
-    """SOP Instance UID, and the reason where there is one, of each item of a sequence."""
-    return [
-        (item["00081155"]["Value"][0], *item.get("00081197", {}).get("Value", []))
-        for item in answer.get(tag, {}).get("Value", [])
-    ]
-
-
-def failed(answer: dict) -> list[tuple]:
-    return references(answer, "00081198")
-
-
-def stored(answer: dict) -> list[str]:
-    return [uid for (uid,) in references(answer, "00081199")]
-
-
-def other_failures(answer: dict) -> list[int]:
-    return [item["00081197"]["Value"][0] for item in answer.get("0008119A", {}).get("Value", [])]
 
 
 # --- What is stored ----------------------------------------------------------------------------
@@ -151,6 +142,38 @@ def test_instances_are_stored_into_the_study_of_the_address(send):
     assert response.status_code == 200
 
 
+def test_a_study_of_many_instances_costs_few_statements(send, django_assert_num_queries):
+    send(body(numbered(0)))
+
+    # Session, user, permissions; what is known; begin, study, series, known, deleted, objects,
+    # instances, their keys, aggregates of series and study, commit.
+    with django_assert_num_queries(3 + 1 + 11):
+        send(body(*(numbered(number) for number in range(1, 31))))
+
+    study = Study.objects.get()
+    assert study.number_of_study_related_instances == Instance.objects.count() == 31
+
+
+def test_studies_whose_instances_alternate_are_kept_apart(send):
+    other = {"StudyInstanceUID": "1.9", "SeriesInstanceUID": "1.9.1"}
+    files = [numbered(number, **(other if number % 2 else {})) for number in range(6)]
+
+    response = send(body(*files))
+
+    assert response.status_code == 200
+    assert len(stored(response.json())) == 6
+    counts = Study.objects.values_list("study_instance_uid", "number_of_study_related_instances")
+    assert dict(counts) == {"1.2.3": 3, "1.9": 3}
+
+
+def test_the_same_instance_twice_in_one_request_is_stored_once(send):
+    response = send(body(make_file(), make_file()))
+
+    assert response.status_code == 200
+    assert stored(response.json()) == ["1.2.3.4", "1.2.3.4"]
+    assert (Instance.objects.count(), StoredObject.objects.count()) == (1, 1)
+
+
 # --- What is not stored ------------------------------------------------------------------------
 
 
@@ -185,6 +208,53 @@ def test_other_content_under_a_known_uid_fails_and_is_kept_apart(send):
     assert failed(response.json()) == [("1.2.3.4", PROCESSING_FAILURE)]
     assert "Same SOP Instance UID, other content" in response["Warning"]
     assert InstanceConflict.objects.get().source == "stow"
+
+
+def test_one_uid_with_two_contents_in_one_request_is_stored_as_it_came_first(send):
+    response = send(body(make_file(), make_file(PixelData=bytes(32))))
+
+    assert response.status_code == 202
+    assert stored(response.json()) == ["1.2.3.4"]
+    assert failed(response.json()) == [("1.2.3.4", PROCESSING_FAILURE)]
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"PatientID": "OTHER"}, {"SeriesInstanceUID": "1.9.1"}], ids=str
+)
+def test_one_instance_that_contradicts_the_index_does_not_take_others_with_it(send, attributes):
+    send(body(numbered(0, StudyInstanceUID="1.9", SeriesInstanceUID="1.9.1")))
+
+    response = send(body(numbered(1), numbered(2, **attributes), numbered(3)))
+
+    assert response.status_code == 202
+    assert stored(response.json()) == ["1.2.3.4.1", "1.2.3.4.3"]
+    assert failed(response.json()) == [("1.2.3.4.2", PROCESSING_FAILURE)]
+    assert Study.objects.get(study_instance_uid="1.2.3").number_of_study_related_instances == 2
+    assert InstanceConflict.objects.count() == 1
+
+
+def test_what_was_deleted_is_not_taken_in_again(send, sign_in):
+    send(body(make_file()))
+    sign_in("data steward").delete(f"{STUDIES}/1.2.3", headers={"deletion-reason": "a test"})
+
+    response = send(body(numbered(2, SeriesInstanceUID="1.2.3.8"), make_file()))
+
+    assert response.status_code == 202
+    assert stored(response.json()) == ["1.2.3.4.2"]
+    assert failed(response.json()) == [("1.2.3.4", PROCESSING_FAILURE)]
+    assert "was deleted" in response["Warning"]
+
+
+def test_an_instance_for_which_there_is_no_room_fails_and_smaller_ones_are_stored(send):
+    large = make_file(SOPInstanceUID="1.2.3.4.2", Rows=512, Columns=512, PixelData=bytes(524_288))
+    content = body(numbered(1), large, numbered(3))
+
+    with full_disk(300_000):
+        response = send(content)
+
+    assert response.status_code == 202
+    assert stored(response.json()) == ["1.2.3.4.1", "1.2.3.4.3"]
+    assert other_failures(response.json()) == [OUT_OF_RESOURCES]
 
 
 def test_what_cannot_be_understood_fails_without_a_name_and_the_rest_is_stored(send):
@@ -262,7 +332,7 @@ def test_a_body_that_breaks_off_keeps_what_came_before_and_says_so(send, object_
         (b"--b--", FORM, "no parts"),
         (body(make_file())[:-9], FORM, "ends before"),
         (body(make_file()), "multipart/related", "boundary"),
-        (body(make_file()), f"multipart/related; boundary={'b' * 71}", "boundary"),
+        (body(make_file()), f"multipart/related; boundary={'b' * 201}", "boundary"),
     ],
 )
 def test_a_body_that_is_no_multipart_is_a_bad_request(send, content, content_type, complaint):
@@ -305,6 +375,54 @@ def test_the_address_says_which_methods_it_knows(technologist):
     response = technologist.put(STUDIES)
 
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+
+
+def test_an_instance_that_comes_alone_and_breaks_off_is_a_bad_request(technologist, object_store):
+    class Broken(io.BytesIO):
+        def read(self, _size: int = -1, /) -> bytes:
+            raise ConnectionResetError
+
+    response = technologist.generic(
+        "POST", STUDIES, CONTENT_TYPE="application/dicom", CONTENT_LENGTH="",
+        **{"wsgi.input": Broken(), "wsgi.input_terminated": True},
+    )  # fmt: skip
+
+    assert response.status_code == 400
+    assert not list((object_store / "incoming").iterdir())
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2**14), st.binary(max_size=8), st.booleans()), max_size=6),
+    st.sampled_from([FORM, 'multipart/related; type="application/dicom+json"; boundary=b', "x"])
+    | st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60),
+    st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=30),
+)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80
+)
+def test_a_mutilated_request_is_refused_or_stored_and_what_is_acknowledged_is_kept(
+    send, object_store, changes, content_type, accept
+):
+    content = bytearray(
+        body(*(numbered(number, SeriesInstanceUID="1.2.3.8") for number in range(3)))
+    )
+    for position, change, inserted in changes:
+        start = position % len(content)
+        content[start : start if inserted else start + len(change)] = change
+
+    response = send(bytes(content), content_type=content_type, accept=accept or "*/*")
+
+    acknowledged = set(stored(response.json())) if response.status_code in (200, 202) else set()
+    kept = {
+        row.sop_instance_uid: row.stored_object
+        for row in Instance.objects.select_related("stored_object")
+    }
+    assert response.status_code in (200, 202, 400, 406, 409, 413, 415)
+    assert acknowledged <= set(kept)
+    assert all(
+        (object_store / kept[uid].object_key).read_bytes() in content for uid in acknowledged
+    )
+    assert not list((object_store / "incoming").glob("*"))
 
 
 # --- Who may store -----------------------------------------------------------------------------

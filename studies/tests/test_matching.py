@@ -1,0 +1,345 @@
+"""Every search compared with a plain reading of PS3.4 C.2.2.2, on rows and keys made at random."""
+
+import datetime
+import itertools
+import random
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from studies import query
+from studies.dicom.attributes import BY_KEYWORD, Level
+from studies.dicom.names import PersonName, fold
+from studies.dicom.overlay import to_dicom_text
+from studies.index import name_fields
+from studies.matching import Options
+from studies.models import Instance, Patient, Series, Source, StoredObject, Study
+
+pytestmark = pytest.mark.django_db
+
+LEVELS = (Level.STUDY, Level.SERIES, Level.INSTANCE)
+
+# --- Rows ------------------------------------------------------------------------------------------
+
+NAMES = [
+    "", "Müller^Jürgen", "MULLER^JURGEN", "Muller", "Miller^Anna Maria", "O'Neil^Ann-Marie^^Dr",
+    "Yamada^Tarou=山田^太郎=やまだ^たろう", "Weiß^Zoë", "=山田", "a.b^[c]", "Anna",
+]  # fmt: skip
+TEXTS = ["", "A", "a", "AB", "ABC", "A%", "A_C", "A\\C", "(A|B)", "ä", "Ä", "A B", '""', "ßA"]
+DATES = [None, *(datetime.date(2024, 2, day) for day in (27, 28, 29)), datetime.date(2024, 3, 1)]
+TIMES = [
+    None,
+    *(datetime.time(*t) for t in ((0,), (9, 30), (9, 30, 15), (9, 30, 15, 500), (23, 59))),
+]
+NUMBERS = [None, 0, 1, 2, 12]
+
+
+def study_columns(rng, number):
+    columns = {
+        "study_instance_uid": f"1.{number}", "patient_id": rng.choice(TEXTS),
+        "accession_number": rng.choice(TEXTS), "study_id": rng.choice(TEXTS),
+        "study_description": rng.choice(TEXTS), "study_date": rng.choice(DATES),
+        "study_time": rng.choice(TIMES), "patient_birth_date": rng.choice(DATES),
+    }  # fmt: skip
+    for column in ("patient_name", "referring_physician_name"):
+        columns |= name_fields(column, PersonName.from_text(rng.choice(NAMES)))
+    return columns
+
+
+def series_columns(rng, uid):
+    return {
+        "series_instance_uid": uid, "modality": rng.choice(["", "CT", "MR", "PT", "CR"]),
+        "series_number": rng.choice(NUMBERS), "requested_procedure_id": rng.choice(TEXTS),
+        "performed_procedure_step_start_date": rng.choice(DATES),
+        "performed_procedure_step_start_time": rng.choice(TIMES),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def rows():
+    """Per level, primary key → keyword → value as text, None or a list of texts."""
+    rng = random.Random(11)
+    patient = Patient.objects.create()
+    stored = StoredObject.objects.create(object_key="k", source=Source.SEED, size_bytes=1)
+    for number in range(40):
+        modalities = set()
+        study = Study.objects.create(patient_record=patient, **study_columns(rng, number))
+        for index in range(rng.randint(0, 2)):
+            series = Series.objects.create(
+                study=study, **series_columns(rng, f"1.{number}.{index}")
+            )
+            modalities |= {series.modality} - {""}
+            Instance.objects.create(
+                series=series, stored_object=stored, instance_number=rng.choice(NUMBERS),
+                sop_instance_uid=f"1.{number}.{index}.1", sop_class_uid=f"1.2.{index}",
+            )  # fmt: skip
+        Study.objects.filter(pk=study.pk).update(modalities_in_study=sorted(modalities))
+    studies = {row.pk: described(Level.STUDY, row) for row in Study.objects.all()}
+    series = {
+        row.pk: studies[row.study_id] | described(Level.SERIES, row) for row in Series.objects.all()
+    }
+    instances = {
+        row.pk: series[row.series_id] | described(Level.INSTANCE, row)
+        for row in Instance.objects.all()
+    }
+    return {Level.STUDY: studies, Level.SERIES: series, Level.INSTANCE: instances}
+
+
+def described(level, row):
+    levels = {level, Level.PATIENT} if level is Level.STUDY else {level}
+    values = {}
+    for attribute in BY_KEYWORD.values():
+        if attribute.level in levels:
+            value = getattr(row, attribute.column)
+            if attribute.vr == "PN":
+                value = str(
+                    PersonName(
+                        value,
+                        getattr(row, f"{attribute.column}_ideographic"),
+                        getattr(row, f"{attribute.column}_phonetic"),
+                    )
+                )
+            values[attribute.keyword] = value if isinstance(value, list) else to_dicom_text(value)
+    return values
+
+
+# --- The plain reading -----------------------------------------------------------------------------
+
+
+def matches(row, keys, options):
+    """Whether one row matches all keys; rows and keys by keyword."""
+    wanted = {keyword: value.strip(" ") for keyword, value in keys.items()}
+    pairs = [
+        ("StudyDate", "StudyTime"),
+        ("PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime"),
+    ]
+    spans = [pair for pair in pairs if wanted.keys() >= set(pair)]
+    spans = [pair for pair in spans if same_form(*(wanted[keyword] for keyword in pair))]
+    for date, time in spans:
+        if not in_span(row[date], row[time], wanted.pop(date), wanted.pop(time)):
+            return False
+    return all(
+        value in ("", "*") or matches_one(row[keyword], keyword, value, options)
+        for keyword, value in wanted.items()
+    )
+
+
+def matches_one(has, keyword, value, options):
+    vr = BY_KEYWORD[keyword].vr
+    if options.empty_values and value == '""':
+        return not has
+    if keyword == "ModalitiesInStudy":
+        asked = value.replace("\\", ",").split(",")
+        quantifier = all if options.multiple_values and len(asked) > 1 else any
+        return quantifier(any(like(one, modality) for modality in has) for one in asked)
+    if vr == "PN":
+        return name_matches(has, value)
+    if vr == "UI":
+        return has in value.replace("\\", ",").split(",")
+    if vr in ("DA", "TM"):
+        return in_range(has, value)
+    if vr == "IS":
+        return has != "" and int(has) == int(value)
+    return like(value, has)
+
+
+def like(pattern, text):
+    if not pattern:
+        return not text
+    if pattern[0] == "*":
+        return any(like(pattern[1:], text[start:]) for start in range(len(text) + 1))
+    return bool(text) and pattern[0] in ("?", text[0]) and like(pattern[1:], text[1:])
+
+
+def name_matches(name, value):
+    groups = [fold(group) for group in name.split("=")]
+    asked = [group.strip("^ ") for group in value.split("=")]
+    return all(any(like(folded(one), group) for group in groups) for one in asked if one)
+
+
+def folded(pattern):
+    """Between wildcards as any name, but separators next to one remain."""
+    pieces = []
+    for piece in re.split(r"([*?])", pattern):
+        core = fold(piece)
+        left, right = piece[:1] in ("^", " "), piece[-1:] in ("^", " ")
+        if piece in ("*", "?"):
+            pieces.append(piece)
+        elif core:
+            pieces.append(" " * left + core + " " * right)
+        else:
+            pieces.append(" " * bool(piece))
+    return "".join(pieces)
+
+
+def same_form(date, time):
+    ends = [[bool(end) for end in value.split("-")] for value in (date, time)]
+    return ends[0] == ends[1] and len(ends[0]) == 2
+
+
+def in_span(date, time, dates, times):
+    first, last = ends_of(dates)
+    earliest, latest = ends_of(times)
+    moment = date + padded(time, "0")
+    return (
+        bool(date and time)
+        and (not first or first + padded(earliest, "0") <= moment)
+        and (not last or moment <= last + padded(latest, "9"))
+    )
+
+
+def in_range(value, asked):
+    first, last = ends_of(asked)
+    moment = padded(value, "0")
+    return value != "" and padded(first, "0") <= moment <= padded(last or "9", "9")
+
+
+def ends_of(asked):
+    return asked.split("-") if "-" in asked else (asked, asked)
+
+
+def padded(text, filler):
+    """As long as text to the microsecond."""
+    return text.replace(".", "").ljust(16, filler)
+
+
+# --- Keys ------------------------------------------------------------------------------------------
+
+KEYWORDS = {
+    Level.STUDY: [
+        "PatientName", "PatientID", "StudyDate", "StudyTime", "AccessionNumber", "StudyID",
+        "ReferringPhysicianName", "StudyDescription", "ModalitiesInStudy", "StudyInstanceUID",
+        "PatientBirthDate",
+    ],
+    Level.SERIES: [
+        "Modality", "SeriesNumber", "SeriesInstanceUID", "PerformedProcedureStepStartDate",
+        "PerformedProcedureStepStartTime", "RequestedProcedureID",
+    ],
+    Level.INSTANCE: ["SOPClassUID", "SOPInstanceUID", "InstanceNumber"],
+}  # fmt: skip
+
+
+@st.composite
+def patterns(draw, values):
+    """A value, or one with wildcards in place of parts of it."""
+    text = draw(st.sampled_from(values))
+    for _ in range(draw(st.integers(0, 2))):
+        start = draw(st.integers(0, len(text)))
+        text = text[:start] + draw(st.sampled_from("*?")) + text[start + draw(st.integers(0, 3)) :]
+    return text
+
+
+@st.composite
+def ranges(draw, values):
+    one, other = draw(st.sampled_from(values)), draw(st.sampled_from(values))
+    return draw(st.sampled_from([one, f"{one}-{other}", f"{one}-", f"-{one}"]))
+
+
+DAYS = ["20240227", "20240228", "20240229", "20240301"]
+CLOCK = ["00", "09", "0930", "093015", "093015.0005", "093016", "235959"]
+BY_VR = {
+    "PN": patterns([name for name in NAMES if name] + ["muller jurgen", "ANNA", "Weiss^Zoe^^"]),
+    "DA": ranges(DAYS),
+    "TM": ranges(CLOCK),
+    "IS": st.sampled_from(["0", "1", "+2", "012", "7"]),
+    "UI": st.lists(
+        st.sampled_from(["1.1", "1.2.0", "1.2.1", "1.3.0.1", "1.5.1", "1.7"]),
+        min_size=1,
+        max_size=3,
+    ).map(",".join),
+}
+TEXT_KEYS = patterns([text for text in TEXTS if text]) | st.sampled_from([" A ", "CT", "C?", "*"])
+MODALITIES = st.lists(st.sampled_from(["CT", "MR", "PT", "US"]), min_size=1, max_size=2).map(
+    ",".join
+) | st.sampled_from(["C?", "*T", "MR\\CT"])
+
+
+def value_of(keyword):
+    if keyword == "ModalitiesInStudy":
+        return MODALITIES
+    return BY_VR.get(BY_KEYWORD[keyword].vr, TEXT_KEYS)
+
+
+@st.composite
+def searches(draw):
+    level = draw(st.sampled_from(LEVELS))
+    known = list(itertools.chain(*(KEYWORDS[one] for one in LEVELS[: LEVELS.index(level) + 1])))
+    keywords = draw(st.lists(st.sampled_from(known), min_size=1, max_size=3, unique=True))
+    return level, {keyword: draw(value_of(keyword)) for keyword in sorted(keywords)}
+
+
+@st.composite
+def spans(draw):
+    """A date and its time, mostly as ranges of one form."""
+    step = draw(st.booleans())
+    names = ("PerformedProcedureStepStart", Level.SERIES) if step else ("Study", Level.STUDY)
+    form = draw(st.sampled_from(["{}-{}", "{}-", "-{}"]))
+    days, times = (st.tuples(*[st.sampled_from(values)] * 2) for values in (DAYS, CLOCK))
+    first, second = form, draw(st.sampled_from([form, form, "{}"]))
+    keys = (first.format(*draw(days)), second.format(*draw(times)))
+    return names[1], dict(zip((f"{names[0]}Date", f"{names[0]}Time"), keys, strict=True))
+
+
+OPTIONS = st.builds(Options, empty_values=st.booleans(), multiple_values=st.booleans())
+
+
+@pytest.fixture
+def viewer():
+    user = get_user_model().objects.create_user("viewer")
+    user.groups.add(Group.objects.get(name="radiologist"))
+    return user
+
+
+def found(viewer, level, keys, options):
+    by_path = {BY_KEYWORD[keyword].path: value for keyword, value in keys.items()}
+    return set(query.search(viewer, level, by_path, options=options).values_list("pk", flat=True))
+
+
+def test_a_search_finds_what_a_plain_reading_of_the_standard_finds(viewer, rows):
+    @settings(max_examples=250, deadline=None, derandomize=True)
+    @given(search=searches() | spans(), options=OPTIONS)
+    def check(search, options):
+        level, keys = search
+        expected = {pk for pk, row in rows[level].items() if matches(row, keys, options)}
+
+        assert found(viewer, level, keys, options) == expected
+
+    check()
+
+
+def test_empty_values_of_every_key_are_found(viewer, rows):
+    options = Options(empty_values=True)
+    for level in LEVELS:
+        for keyword in itertools.chain(
+            *(KEYWORDS[one] for one in LEVELS[: LEVELS.index(level) + 1])
+        ):
+            expected = {pk for pk, row in rows[level].items() if not row[keyword]}
+
+            assert found(viewer, level, {keyword: '""'}, options) == expected, keyword
+
+
+def test_fuzzy_matching_finds_no_less_than_without(viewer, rows):
+    @settings(max_examples=100, deadline=None, derandomize=True)
+    @given(value=BY_VR["PN"].filter(bool))
+    def check(value):
+        keys = {"PatientName": value}
+
+        assert found(viewer, Level.STUDY, keys, Options()) <= found(
+            viewer, Level.STUDY, keys, Options(fuzzy=True)
+        )
+
+    check()
+
+
+def test_the_plain_reading_is_one_of_the_standard():
+    """The model itself, on the examples that the standard gives."""
+    assert in_span("20060706", "020000", "20060705-20060707", "1000-1800")
+    assert not in_span("20060705", "090000", "20060705-20060707", "1000-1800")
+    assert in_range("223000", "2230")
+    assert like("A?C*", "ABC")
+    assert not like("A?", "A")
+    assert name_matches("Wang^XiaoDong=王^小東", "*王^小東*")
