@@ -28,7 +28,7 @@ class ApiTokenMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() in _READ and request.path.startswith(PROGRAM_PREFIXES):
+        if scheme.lower() in _READ and request.path_info.startswith(PROGRAM_PREFIXES):
             user = _READ[scheme.lower()](credentials.strip())
             if user is None:
                 return _unauthorized(
@@ -64,7 +64,7 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         view_kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
         # Asked before the view: REST framework marks all of its views as open.
-        if request.path.startswith(PROGRAM_PREFIXES) and not request.user.is_authenticated:
+        if request.path_info.startswith(PROGRAM_PREFIXES) and not request.user.is_authenticated:
             # No challenge of Basic: a browser would ask for a password in a window of its own.
             return _unauthorized(
                 "Sign in first, or show an API token: this address answers to nobody else.",

@@ -17,7 +17,7 @@ from types import ModuleType
 from accounts.roles import Role
 from studies import migrations
 from studies.dicom.attributes import ATTRIBUTES, Attribute
-from studies.dicomweb import capabilities, errors, media_types
+from studies.dicomweb import capabilities, errors, media_types, store
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS = ROOT / "docs" / "conformance.toml"
@@ -172,6 +172,11 @@ def _status_codes() -> Iterator[str]:
     return _table(("Status", "When"), rows)
 
 
+def _failure_reasons() -> Iterator[str]:
+    rows = ((f"`{reason:04X}`", when) for reason, when in sorted(store.FAILURE_REASONS.items()))
+    return _table(("Failure Reason (0008,1197)", "When"), rows)
+
+
 def _code(values: Iterable[str]) -> str:
     return ", ".join(f"`{value}`" for value in values)
 
@@ -197,6 +202,7 @@ def _modules(package: ModuleType) -> list[ModuleInfo]:
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "attributes": _attributes,
+    "failure reasons": _failure_reasons,
     "frames": _frames,
     "resources": _resources,
     "roles": _roles,

@@ -28,6 +28,10 @@ class InstanceTooLargeError(InvalidInstanceError):
     """The input, or what it inflates to, is larger than the limit."""
 
 
+class UnsupportedTransferSyntaxError(InvalidInstanceError):
+    """Its pixel data are in a transfer syntax in which the archive cannot write them."""
+
+
 class OtherStudyError(InvalidInstanceError):
     """The instance is of another study than the one it was sent to."""
 

@@ -17,6 +17,8 @@ from enum import StrEnum
 from typing import IO
 
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import Error as DatabaseError
 from django.db import transaction
 
 from studies import index, signals, storage
@@ -162,6 +164,7 @@ def store_instances(
     Raises:
         MalformedBodyError: If a stream raises it. What came whole before is stored, and its
             results have been given.
+        StorageError: If the next stream cannot be had; likewise.
     """
     group: list[_Gathered] = []
     try:
@@ -171,10 +174,13 @@ def store_instances(
             except (InvalidInstanceError, StorageError) as error:
                 yield error
                 continue
+            except DatabaseError as error:  # which quarantine could not be written to
+                yield _not_written(error)
+                continue
             if group and not _belong_together(group, gathered):
                 yield from _store_group(group)
             group.append(gathered)
-    except MalformedBodyError:
+    except (MalformedBodyError, StorageError):
         yield from _store_group(group)
         raise
     else:
@@ -289,7 +295,27 @@ def _keep_once(model: type[ReceivedObject], row: ReceivedObject) -> None:
 
 
 def _store_group(group: list[_Gathered]) -> Iterator[StoreResult | Failure]:
-    """Store what has been gathered of one study, and leave the group empty."""
+    """Store what has been gathered of one study, and leave the group empty.
+
+    One result for each, whatever fails: what others were told of stays told.
+    """
+    untold = len(group)
+    try:
+        for result in _store(group):
+            untold -= 1
+            yield result
+    except StorageError as error:
+        yield from [error] * untold
+    except DatabaseError as error:
+        yield from [_not_written(error)] * untold
+    _release(group)
+
+
+def _not_written(error: Exception) -> StorageError:
+    return StorageError(f"the index could not be read or written ({type(error).__name__})")
+
+
+def _store(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
     uids = [gathered.uid for gathered in group]
     known = set(
         Instance.objects.filter(sop_instance_uid__in=uids).values_list(
@@ -310,7 +336,6 @@ def _store_group(group: list[_Gathered]) -> Iterator[StoreResult | Failure]:
             yield gathered.result(Outcome.ALREADY_STORED)
         else:
             yield from _put_and_index([gathered])
-    _release(group)
 
 
 def _put_and_index(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
@@ -327,7 +352,7 @@ def _put_and_index(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure
     yield from _index(durable)
 
 
-def _index(group: Sequence[_Gathered]) -> Iterator[StoreResult]:
+def _index(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
     """Make the rows in one transaction; where one of several stands in the way, one by one."""
     if not group:
         return
@@ -336,14 +361,20 @@ def _index(group: Sequence[_Gathered]) -> Iterator[StoreResult]:
             instances = index.index_instances([(one.parsed, one.stored_object) for one in group])
             for instance, one in zip(instances, group, strict=True):
                 signals.instance_stored.send(sender=Instance, instance=instance, parsed=one.parsed)
-    except (index.ConflictError, index.KnownInstanceError) as error:
-        if len(group) == 1:
+    # A row that we had just seen may be deleted by somebody before it is locked.
+    except (*_IN_THE_WAY, DatabaseError, ObjectDoesNotExist) as error:
+        if len(group) > 1:
+            for gathered in group:
+                yield from _index([gathered])
+        elif isinstance(error, _IN_THE_WAY):
             yield _judge(group[0], error)
-            return
-        for gathered in group:
-            yield from _index([gathered])
+        else:
+            yield _not_written(error)
     else:
         yield from (gathered.result(Outcome.STORED) for gathered in group)
+
+
+_IN_THE_WAY = (index.ConflictError, index.KnownInstanceError)
 
 
 def _judge(

@@ -7,7 +7,9 @@ objects do not say their time zone, so a query cannot name another (PS3.18 8.3.4
 """
 
 import datetime
+import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -52,8 +54,11 @@ _MOMENTS = (
 _INDEXED_IN_CAPITALS = {"patient_id", "accession_number", "study_description"}
 # As many characters as columns have; lists of UIDs are longer.
 _MAX_LENGTH = 256
+# Codes that are no characters, in place of wildcards while the text around them is changed.
+_ANY, _ONE = "\ufdd0", "\ufdd1"
 # More is no honest pattern, and each costs the database time.
 _MAX_WILDCARDS = 20
+_MAX_SIMILAR_WORDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +96,13 @@ def condition(level: Level, keys: Mapping[str, str], options: Options) -> Q:
     result = Q()
     for names in _MOMENTS:
         result &= _match_span(level, wanted, *(BY_KEYWORD[name] for name in names))
+    in_items = {attribute: value for attribute, value in wanted.items() if attribute.sequence}
+    if in_items:
+        result &= _match_item(level, in_items, options)
     for attribute, value in wanted.items():
-        path = PATHS[level][attribute.level] + attribute.column
-        result &= _match(path, value, attribute, options)
+        if not attribute.sequence:
+            path = PATHS[level][attribute.level] + attribute.column
+            result &= _match(path, value, attribute, options)
     return result
 
 
@@ -107,7 +116,7 @@ def _wanted(level: Level, keys: Mapping[str, str]) -> Keys:
             raise InvalidQueryError(f"{name[:64]} is given twice")
         seen.add(path)
         value = padded.strip(" ")  # padding (PS3.5 6.2)
-        if path and (value in ("", "*") or path == _SPECIFIC_CHARACTER_SET):
+        if path and (not value.strip("*") or path == _SPECIFIC_CHARACTER_SET):
             continue  # universal matching (PS3.4 C.2.2.2.3), and what is never matched
         attribute = _attribute(name, path, level)
         _check(attribute, value)
@@ -132,12 +141,19 @@ def _attribute(name: str, path: str, level: Level) -> Attribute:
 
 
 def _check(attribute: Attribute, value: str) -> None:
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if not all(map(_is_in_values, value)):
         raise InvalidQueryError(f"{attribute.keyword} holds a character that no value has")
     if attribute.vr != "UI" and len(value) > _MAX_LENGTH:
         raise InvalidQueryError(f"{attribute.keyword} is longer than any value")
     if value.count("*") + value.count("?") > _MAX_WILDCARDS:
         raise InvalidQueryError(f"{attribute.keyword} has more than {_MAX_WILDCARDS} wildcards")
+
+
+def _is_in_values(character: str) -> bool:
+    """No control character, no half of a surrogate pair and none of Unicode's noncharacters."""
+    code = ord(character)
+    is_noncharacter = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE  # noqa: PLR2004
+    return not is_noncharacter and unicodedata.category(character) not in ("Cc", "Cs")
 
 
 def _match(path: str, value: str, attribute: Attribute, options: Options) -> Q:
@@ -146,7 +162,7 @@ def _match(path: str, value: str, attribute: Attribute, options: Options) -> Q:
     if attribute.derived:
         return _match_modalities(path, value, options)
     if attribute.vr == "PN" and options.fuzzy:
-        return _match_similar(path, value)
+        return _match_similar(path, value, attribute)
     return _MATCHERS[attribute.vr](path, value, attribute)
 
 
@@ -223,21 +239,54 @@ def _like(text: Func | F, pattern: Func | Value) -> Func:
     )  # fmt: skip
 
 
+# --- Items of a sequence -------------------------------------------------------------------------
+
+
+def _match_item(level: Level, keys: Keys, options: Options) -> Q:
+    """One item of the sequence that matches all of its keys (PS3.4 C.2.2.2.6)."""
+    attribute = next(iter(keys))
+    path = PATHS[level][attribute.level] + attribute.column
+    empty = {a for a, value in keys.items() if options.empty_values and value == '""'}
+    tests = [f"!exists(@.{a.keyword})" if a in empty else _item_test(a, keys[a]) for a in keys]
+    # Equality in it is answered from the index, and of several tests those that are one.
+    jsonpath = f"$[*] ? ({' && '.join(tests)})"
+    result = Q(
+        Func(
+            F(path), Value(jsonpath), template="%(expressions)s::jsonpath", arg_joiner=" @? ",
+            output_field=BooleanField(),
+        )
+    )  # fmt: skip
+    return result | Q(**{path: []}) if len(empty) == len(keys) else result
+
+
+def _item_test(attribute: Attribute, value: str) -> str:
+    """Single value or wildcards as `_match_text`, in the notation of SQL/JSON."""
+    if not _has_wildcards(value):
+        return f"@.{attribute.keyword} == {json.dumps(value)}"
+    regex = re.escape(re.sub(r"\*+", _ANY, value).replace("?", _ONE))
+    regex = regex.replace(_ANY, ".*").replace(_ONE, ".")
+    return f'@.{attribute.keyword} like_regex {json.dumps(f"^{regex}$")} flag "s"'
+
+
 # --- Person names --------------------------------------------------------------------------------
 
 
-# Codes that are no characters, in place of wildcards while the text around them is folded.
-_ANY, _ONE = "\ufdd0", "\ufdd1"
-
-
-def _match_name(path: str, value: str, _: Attribute | None = None) -> Q:
+def _match_name(path: str, value: str, attribute: Attribute) -> Q:
     """Whole component groups, without case and accents (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
     result = Q()
     for group in value.split("="):
-        if plain := group.strip("^ "):
-            pattern = fold(re.sub(r"\*+", _ANY, plain).replace("?", _ONE))
+        marked = re.sub(r"\*+", _ANY, group.strip("^ ")).replace("?", _ONE)
+        if pattern := _folded(marked, attribute):  # a group of separators asks for nothing
             result &= Q(**_group_matches(f"{path}_folded", pattern))
     return result
+
+
+def _folded(text: str, attribute: Attribute) -> str:
+    """As names are kept; some letters are many then."""
+    folded = fold(text)
+    if len(folded) > _MAX_LENGTH:
+        raise InvalidQueryError(f"{attribute.keyword} is longer than any value")
+    return folded
 
 
 def _group_matches(path: str, pattern: str) -> dict[str, str]:
@@ -248,21 +297,24 @@ def _group_matches(path: str, pattern: str) -> dict[str, str]:
     return {f"{path}__regex": f"(^|=){regex}($|=)"}
 
 
-def _match_similar(path: str, value: str) -> Q:
+def _match_similar(path: str, value: str, attribute: Attribute) -> Q:
     """Fuzzy matching (PS3.18 8.3.4.2): never fewer than without.
 
     Similar is a word of which pg_trgm says so at its own threshold of strict word similarity: half
     of the trigrams of both are in common, as of Müller and Mueller.
     """
+    words = _folded(re.sub(r"[*?]", " ", value), attribute).split()
+    if len(words) > _MAX_SIMILAR_WORDS:
+        raise InvalidQueryError(f"{attribute.keyword} has more than {_MAX_SIMILAR_WORDS} words")
     result = Q()
-    for word in fold(re.sub(r"[*?]", " ", value)).split():
+    for word in words:
         begins = Q(**{f"{path}_folded__regex": f"(^|[ =]){re.escape(word)}"})
         similar = Func(
             Value(word), F(f"{path}_folded"), template="%(expressions)s", arg_joiner=" <<%% ",
             output_field=BooleanField(),
         )  # fmt: skip
         result &= begins | Q(similar)
-    return result | _match_name(path, value) if _has_wildcards(value) else result
+    return result | _match_name(path, value, attribute) if _has_wildcards(value) else result
 
 
 # --- Dates and times -----------------------------------------------------------------------------

@@ -1,13 +1,14 @@
 """The one way to ask: every search of pages, API and DICOMweb compiles here (PS3.4 C.2.2.2)."""
 
 import datetime
+import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, Value
+from django.db.models import BooleanField, F, Func, IntegerField, Model, Q, QuerySet, Value
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains, StartsWith
 
@@ -15,7 +16,7 @@ from studies.access import Viewer, visible_to
 from studies.dicom.attributes import Level
 from studies.dicom.names import fold
 from studies.matching import PATHS, Options, condition
-from studies.models import Instance, Series, Study
+from studies.models import Instance, Series, StoredObject, Study
 
 M = TypeVar("M", bound=Model)
 
@@ -179,9 +180,12 @@ def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
 
 # --- QIDO-RS -------------------------------------------------------------------------------------
 
-# Rows of one answer, whatever its client asks for; each of its headers may have megabytes.
+# Rows of one answer, whatever its client asks for, and before it: the database walks over those.
 MAX_RESULTS = 1000
+MAX_OFFSET = 100_000
+# Headers of one answer, and their bytes if there is more than one: each may have megabytes.
 MAX_HEADERS = 50
+MAX_HEADER_BYTES = 64 * 1024 * 1024
 # Matches are counted up to here: ten times as many would cost more than most pages.
 MATCH_COUNT_LIMIT = 1000
 
@@ -270,6 +274,31 @@ def read_matches(
     if total <= MATCH_COUNT_LIMIT:
         return Matches(rows[:limit], total, is_exact=True)
     return Matches(rows[:limit], max(seen, MATCH_COUNT_LIMIT), is_exact=False)
+
+
+def with_headers(matches: Matches, column: int) -> Matches:
+    """The first rows of a page, with the stored header in place of the key of its object.
+
+    Args:
+        matches: Rows with the key.
+        column: Where in each row.
+
+    Returns:
+        Fewer rows where the headers have more than MAX_HEADER_BYTES, but one at least.
+    """
+    keys = [row[column] for row in matches.rows]
+    objects = StoredObject.objects.filter(pk__in=keys)
+    size = Func("header_json", function="octet_length", output_field=IntegerField())
+    sizes = dict(objects.values_list("pk", size))
+    totals = itertools.accumulate(sizes.get(key, 0) for key in keys)
+    rows = matches.rows[: max(1, sum(total <= MAX_HEADER_BYTES for total in totals))]
+    fitting = objects.filter(pk__in=[row[column] for row in rows])
+    headers = dict(fitting.values_list("pk", "header_json"))
+    return replace(
+        matches,
+        # An object may have been purged meanwhile.
+        rows=[(*row[:column], headers.get(row[column], "{}"), *row[column + 1 :]) for row in rows],
+    )
 
 
 def _counted(queryset: "QuerySet[Any]") -> "QuerySet[Any]":

@@ -244,7 +244,7 @@ _SERIES_COLUMNS = (
     "body_part_examined", "institution_name", "frame_of_reference_uid",
     "performed_procedure_step_start_date", "performed_procedure_step_start_time",
     "number_of_series_related_instances", "size_bytes", "received_at", "updated_at",
-    "scheduled_procedure_step_id", "requested_procedure_id",
+    "request_attributes",
 )  # fmt: skip
 _INSTANCE_COLUMNS = (
     "series_id", "stored_object_id", "is_overlaid", "sop_instance_uid", "sop_class_uid",
@@ -305,7 +305,7 @@ def _series_line(planned: _PlannedSeries, phantoms: Phantoms) -> str:
         planned.pk, planned.study_pk, planned.uid, phantom.modality, planned.number,
         plan.description, phantom.body_part_examined, record.site.name,
         f"{record.study_instance_uid}.{_FRAME_OF_REFERENCE}", record.date, record.time, plan.count,
-        _size(plan, phantoms), received, received, "", "",
+        _size(plan, phantoms), received, received, "[]",
     )  # fmt: skip
 
 

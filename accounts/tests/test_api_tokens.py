@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import ApiToken
-from accounts.tokens import create_token
+from accounts.tokens import create_token, find_user
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +42,14 @@ def basic(name: str, password: str) -> Client:
 
 def test_a_token_acts_as_its_user(text):
     assert bearer(text).get(ADDRESS).status_code == 200
+
+
+def test_a_token_works_where_the_portal_lies_below_another_address(text):
+    assert bearer(text).get(ADDRESS, SCRIPT_NAME="/pacs").status_code == 200
+
+
+def test_a_program_without_a_token_is_refused_there_as_well():
+    assert Client().get(ADDRESS, SCRIPT_NAME="/pacs").status_code == 401
 
 
 def test_a_token_is_taken_as_the_password_of_basic_authentication(text):
@@ -122,13 +130,22 @@ def test_a_token_may_post_without_a_csrf_token_and_a_session_may_not(sign_in, te
     assert response.status_code == 200
 
 
-def test_a_token_costs_one_query_for_who_and_one_for_what_they_may_do(
-    text, django_assert_num_queries
-):
+def test_a_token_costs_one_query_for_who_and_what_they_may_do(text, django_assert_num_queries):
     bearer(text).get(ADDRESS)
 
-    with django_assert_num_queries(2 + 2):
+    with django_assert_num_queries(1 + 2):
         bearer(text).get(ADDRESS)
+
+
+@pytest.mark.parametrize("change", [{}, {"is_superuser": True}], ids=str)
+def test_a_token_may_do_what_its_user_may(user, text, change):
+    user.user_permissions.add(Permission.objects.get(codename="delete_study"))
+    get_user_model().objects.update(**change)
+
+    found = find_user(text).get_all_permissions()
+
+    assert found == get_user_model().objects.get().get_all_permissions()
+    assert "studies.delete_study" in found
 
 
 def test_the_use_of_a_token_is_noted_to_the_minute(text):
@@ -194,7 +211,6 @@ def test_who_manages_no_accounts_sees_no_tokens(sign_in, text):
 @pytest.mark.parametrize("role", ["radiologist", "administrator", None])
 def test_permissions_are_the_same_as_django_finds_them(sign_in, role):
     from django.contrib.auth.backends import ModelBackend  # noqa: PLC0415
-    from django.contrib.auth.models import Permission  # noqa: PLC0415
 
     sign_in(role)
     user = get_user_model().objects.get()

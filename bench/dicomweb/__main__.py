@@ -8,6 +8,7 @@ databases share this machine's cores. Prints the table of docs/performance.md.
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ ROUNDS = 3  # each side in turn, so that a disturbance meets all of them
 
 def main() -> None:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stop the servers then too
     place = options.scratch / f"studies-{options.studies}"
     portal = Portal(place / "portal")
     orthanc = Orthanc(place / "orthanc")

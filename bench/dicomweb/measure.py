@@ -51,7 +51,7 @@ def run(operation: Operation, *, clients: int, seconds: float, fewest: int = 1) 
     for number in range(clients):
         ours, theirs = _processes.Pipe(duplex=False)
         task = (operation, number, barrier, (seconds, fewest), theirs)
-        process = _processes.Process(target=_client, args=task)
+        process = _processes.Process(target=_client, args=task, daemon=True)
         process.start()
         theirs.close()
         ends.append((process, ours))

@@ -1,12 +1,18 @@
+import functools
+import json
+import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 
 import pytest
+import requests
 from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
 
-from pacs_portal.tests.running_portal import RunningPortal
+from pacs_portal.tests.running_portal import RunningPortal, free_port, wait_for
 from studies.tests.builders import SAMPLES, make_encapsulated
 
+ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 SEEDED = 300  # enough for every modality to be among them
 IMPORTED = (
     "CT_small.dcm", "MR_small_jpeg_ls_lossless.dcm", "693_J2KI.dcm",
@@ -38,6 +44,67 @@ def portal(tmp_path_factory) -> Iterator[RunningPortal]:
         yield portal
     finally:
         portal.stop()
+
+
+@pytest.fixture(scope="session")
+def make_token(portal: RunningPortal) -> Callable[[str], str]:
+    """Makes the token of a demonstration user, and gives the same again."""
+
+    @functools.cache
+    def make_token(user: str) -> str:
+        return portal.manage("create_api_token", user, "--name", "tests").strip()
+
+    return make_token
+
+
+@pytest.fixture(scope="session")
+def orthanc(portal: RunningPortal, make_token, tmp_path_factory) -> Iterator[str]:
+    """The URL of an Orthanc that knows the portal by each of the ways it has to sign in."""
+    directory = tmp_path_factory.mktemp("orthanc")
+    http, dicom = free_port(), free_port()
+    servers = {
+        "chunked": {
+            "Username": "technologist", "Password": make_token("technologist"),
+            "HasWadoRsUniversalTransferSyntax": True, "ChunkedTransfers": True,
+        },
+        "whole": {
+            "HttpHeaders": {"Authorization": f"Bearer {make_token('technologist')}"},
+            "HasWadoRsUniversalTransferSyntax": False, "ChunkedTransfers": False,
+        },
+        "steward": {
+            "HasDelete": True,
+            "HttpHeaders": {
+                "Authorization": f"Bearer {make_token('data-steward')}",
+                "Deletion-Reason": "Sent by mistake",
+            },
+        },
+    }  # fmt: skip
+    url = {"Url": f"{portal.url}/dicom-web/"}
+    configuration = {
+        "Name": "peer", "StorageDirectory": str(directory), "IndexDirectory": str(directory),
+        "HttpPort": http, "DicomPort": dicom, "RemoteAccessAllowed": False,
+        "Plugins": [ORTHANC_DICOMWEB],
+        "DicomWeb": {"Enable": True, "Servers": {name: url | s for name, s in servers.items()}},
+    }  # fmt: skip
+    (directory / "orthanc.json").write_text(json.dumps(configuration))
+    program = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin")
+    with (directory / "orthanc.log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, str(directory / "orthanc.json")], stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        wait_for(lambda: _answers(f"http://localhost:{http}/system"))
+        yield f"http://localhost:{http}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
 
 
 @pytest.fixture(scope="module")

@@ -1,89 +1,27 @@
 """dicomweb-client and Orthanc's DICOMweb plugin at a running portal: all they can do, on real files."""
 
-import functools
 import io
-import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
 
 import pydicom
 import pytest
 import requests
 from dicomweb_client import DICOMwebClient
-from django.conf import settings
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian
 
-from pacs_portal.tests.running_portal import free_port, wait_for
+from pacs_portal.tests.dicom_kit import accepted_files, renamed, same_pixels, uids
 from studies.tests.builders import SAMPLES
 
 pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 
-LIST = Path(settings.BASE_DIR) / "studies" / "tests" / "samples.json"
-# More real files, where a checkout has them beside it.
-KIT = Path(settings.BASE_DIR).parent / "shared" / "dicom-kit"
-PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 CINE, CT = "examples_ybr_color.dcm", "CT_small.dcm"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 
 
-def accepted_files() -> list[Path]:
-    """Each once, though pydicom's files are in the kit too."""
-    listed = [(SAMPLES, json.loads(LIST.read_text())["files"])]
-    if KIT.exists():
-        listed.append((KIT, json.loads((KIT / "index.json").read_text())["entries"]))
-    return list(
-        {
-            sample["sha256"]: folder / sample["file"]
-            for folder, samples in listed
-            for sample in samples
-            if sample["expect"] == "accept"
-        }.values()
-    )
-
-
-def renamed(path: Path, purpose: str) -> Dataset:
-    """The file as another instance in a study of its own, that no other test stores."""
-    dataset = pydicom.dcmread(path)
-    uid = functools.partial(generate_uid, prefix="2.25.")
-    dataset.StudyInstanceUID = uid(entropy_srcs=[str(path), purpose, "study"])
-    dataset.SeriesInstanceUID = uid(entropy_srcs=[str(path), purpose, "series"])
-    dataset.SOPInstanceUID = uid(entropy_srcs=[str(path), purpose, "instance"])
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    # Elements of the command of a message, which some files hold and pydicom writes to none.
-    for element in dataset.group_dataset(0x0000):
-        del dataset[element.tag]
-    return dataset
-
-
-def uids(dataset: Dataset) -> tuple[str, str, str]:
-    return dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID
-
-
-def same_pixels(one: Dataset, other: Dataset) -> bool:
-    """As bytes where the transfer syntax is the same, else as values."""
-    if one.file_meta.TransferSyntaxUID == other.file_meta.TransferSyntaxUID:
-        return one.get("PixelData") == other.get("PixelData")
-    return bool((one.pixel_array == other.pixel_array).all())
-
-
 @pytest.fixture(scope="module")
-def token(portal):
-    """Makes and gives the token of a demonstration user."""
-
-    @functools.cache
-    def token(user: str) -> str:
-        return portal.manage("create_api_token", user, "--name", "test").strip()
-
-    return token
-
-
-@pytest.fixture(scope="module")
-def connect(portal, token):
+def connect(portal, make_token):
     def connect(user: str, **headers: str) -> DICOMwebClient:
-        headers["Authorization"] = f"Bearer {token(user)}"
+        headers["Authorization"] = f"Bearer {make_token(user)}"
         return DICOMwebClient(f"{portal.url}/dicom-web", headers=headers)
 
     return connect
@@ -112,17 +50,23 @@ def ct(client):
 # --- dicomweb-client ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", accepted_files(), ids=lambda path: path.name)
-def test_dicomweb_client_stores_finds_and_retrieves_a_file_with_the_same_pixels(client, path):
-    sent = renamed(path, "each file")
+def test_dicomweb_client_stores_finds_and_retrieves_every_accepted_file_with_the_same_pixels(
+    client,
+):
+    sent = {path: renamed(path, "each file") for path in accepted_files()}
 
-    answer = client.store_instances([sent])
-    found = client.search_for_instances(*uids(sent)[:2])
-    returned = client.retrieve_instance(*uids(sent))
+    answer = client.store_instances(list(sent.values()))
+    found = [client.search_for_instances(*uids(dataset)[:2]) for dataset in sent.values()]
+    returned = {path: client.retrieve_instance(*uids(dataset)) for path, dataset in sent.items()}
 
-    assert len(answer.ReferencedSOPSequence) == 1
-    assert [i["00080018"]["Value"] for i in found] == [[sent.SOPInstanceUID]]
-    assert same_pixels(sent, returned)
+    names = [dataset.SOPInstanceUID for dataset in sent.values()]
+    assert len(set(names)) >= 60
+    assert sorted(r.ReferencedSOPInstanceUID for r in answer.ReferencedSOPSequence) == sorted(names)
+    assert "FailedSOPSequence" not in answer
+    assert [[i["00080018"]["Value"] for i in instances] for instances in found] == [
+        [[name]] for name in names
+    ]
+    assert [path for path in sent if not same_pixels(sent[path], returned[path])] == []
 
 
 def test_dicomweb_client_is_told_of_what_is_not_stored(client):
@@ -263,60 +207,6 @@ def test_dicomweb_client_deletes_with_its_reason_among_its_headers(client, conne
 # --- Orthanc -----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def orthanc(portal, token, tmp_path_factory):
-    """An Orthanc that knows the portal by each of the ways it has to sign in."""
-    if not PLUGIN.exists():
-        pytest.skip(f"{PLUGIN} not installed: apt install orthanc-dicomweb")
-    directory = tmp_path_factory.mktemp("orthanc")
-    http, dicom = free_port(), free_port()
-    url = f"{portal.url}/dicom-web/"
-    configuration = {
-        "Name": "peer", "StorageDirectory": str(directory), "IndexDirectory": str(directory),
-        "HttpPort": http, "DicomPort": dicom, "RemoteAccessAllowed": False,
-        "Plugins": [str(PLUGIN)],
-        "DicomWeb": {
-            "Enable": True,
-            "Servers": {
-                "chunked": {
-                    "Url": url, "Username": "technologist", "Password": token("technologist"),
-                    "HasWadoRsUniversalTransferSyntax": True, "ChunkedTransfers": True,
-                },
-                "whole": {
-                    "Url": url, "HttpHeaders": {"Authorization": f"Bearer {token('technologist')}"},
-                    "HasWadoRsUniversalTransferSyntax": False, "ChunkedTransfers": False,
-                },
-                "steward": {
-                    "Url": url, "HasDelete": True,
-                    "HttpHeaders": {
-                        "Authorization": f"Bearer {token('data-steward')}",
-                        "Deletion-Reason": "Sent by mistake",
-                    },
-                },
-            },
-        },
-    }  # fmt: skip
-    (directory / "orthanc.json").write_text(json.dumps(configuration))
-    program = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin")
-    with (directory / "orthanc.log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, str(directory / "orthanc.json")], stdout=log, stderr=subprocess.STDOUT
-        )
-    try:
-        wait_for(lambda: _answers(f"http://localhost:{http}/system"))
-        yield f"http://localhost:{http}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).ok
-    except requests.RequestException:
-        return False
-
-
 def as_file(dataset: Dataset) -> bytes:
     buffer = io.BytesIO()
     dataset.save_as(buffer)
@@ -327,22 +217,37 @@ def do(orthanc: str, server: str, what: str, body: dict) -> requests.Response:
     return requests.post(f"{orthanc}/dicom-web/servers/{server}/{what}", json=body, timeout=60)
 
 
-@pytest.mark.parametrize("path", accepted_files(), ids=lambda path: path.name)
-def test_orthanc_sends_a_file_and_fetches_it_back_with_the_same_pixels(orthanc, path):
-    sent = renamed(path, "by Orthanc")
-    kept = requests.post(f"{orthanc}/instances", data=as_file(sent), timeout=20).json()["ID"]
+def test_orthanc_stores_finds_and_retrieves_every_accepted_file_bit_for_bit(orthanc):
+    files, studies = {}, {}
+    for path in accepted_files():
+        content = as_file(renamed(path, "by Orthanc"))
+        kept = requests.post(f"{orthanc}/instances", data=content, timeout=20).json()
+        files[kept["ID"]] = content
+        studies[kept["ParentStudy"]] = renamed(path, "by Orthanc").StudyInstanceUID
 
-    stored = do(orthanc, "chunked", "stow", {"Resources": [kept], "Synchronous": True})
-    requests.delete(f"{orthanc}/instances/{kept}", timeout=20).raise_for_status()
-    fetched = do(
-        orthanc, "chunked", "retrieve",
-        {"Resources": [{"Study": sent.StudyInstanceUID}], "Synchronous": True},
-    )  # fmt: skip
-    content = requests.get(f"{orthanc}/instances/{kept}/file", timeout=20).content
-    requests.delete(f"{orthanc}/instances/{kept}", timeout=20)
+    stored = do(orthanc, "chunked", "stow", {"Resources": list(files), "Synchronous": True})
+    names = sorted(studies.values())
+    found = [
+        study
+        for half in (names[::2], names[1::2])  # all would be a longer address than gunicorn takes
+        for study in do(
+            orthanc, "chunked", "qido",
+            {"Uri": "/studies", "Arguments": {"StudyInstanceUID": ",".join(half)}},
+        ).json()
+    ]  # fmt: skip
+    for study in studies:
+        requests.delete(f"{orthanc}/studies/{study}", timeout=20).raise_for_status()
+    wanted = [{"Study": name} for name in names]
+    fetched = do(orthanc, "chunked", "retrieve", {"Resources": wanted, "Synchronous": True})
+    returned = {
+        name: requests.get(f"{orthanc}/instances/{name}/file", timeout=20).content for name in files
+    }
 
+    assert len(files) >= 60
     assert (stored.status_code, fetched.status_code) == (200, 200)
-    assert same_pixels(sent, pydicom.dcmread(io.BytesIO(content)))
+    assert stored.json()["InstancesCount"] == str(len(files))
+    assert sorted(study["0020000D"]["Value"] for study in found) == names
+    assert [name for name in files if returned[name] != files[name]] == []
 
 
 def test_orthanc_without_chunks_and_transfer_syntaxes_does_it_too(orthanc):

@@ -3,7 +3,7 @@
 import base64
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,8 +22,8 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def token(portal: RunningPortal) -> str:
-    return portal.manage("create_api_token", "technologist", "--name", "tests").strip()
+def token(make_token: Callable[[str], str]) -> str:
+    return make_token("technologist")
 
 
 @pytest.fixture
@@ -136,6 +136,20 @@ def test_what_came_whole_is_kept_when_the_client_goes_away(portal, machine, toke
     wait_for(lambda: found("2.25.505"), seconds=20)
     assert found("2.25.506") == 0
     assert not list((portal.directory / "objects" / "incoming").iterdir())
+
+
+def test_an_instance_that_comes_alone_and_breaks_off_is_not_stored(
+    portal, machine, token, connection
+):
+    content = an_instance("2.25.507")
+
+    request = head(token, len(content) + 100).replace(FORM.encode(), b"application/dicom")
+    connection.sendall(request + content)
+    connection.shutdown(socket.SHUT_WR)
+
+    assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+    answer = machine.get(f"{portal.url}/dicom-web/studies?StudyInstanceUID=2.25.507.1")
+    assert answer.json() == []
 
 
 def test_a_request_that_is_refused_by_its_headers_is_answered_though_its_body_is_large(

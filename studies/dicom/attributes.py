@@ -42,7 +42,8 @@ class Attribute:
         column: Field of the model at that level.
         derived: Counted by the archive; never read from an object, never written over one.
         matches: A search may name it as a key.
-        sequence: Tag of the sequence in whose first item it lies; empty for the data set itself.
+        sequence: Tag of the sequence in whose items it lies; empty for the data set itself. The
+            column holds the items then, each an object of keyword → text.
         returned: When the answer to a search holds it.
     """
 
@@ -125,11 +126,11 @@ ATTRIBUTES = (
         "performed_procedure_step_start_time", returned=_KNOWN,
     ),
     Attribute(
-        "ScheduledProcedureStepID", "00400009", "SH", _E, "scheduled_procedure_step_id",
+        "ScheduledProcedureStepID", "00400009", "SH", _E, "request_attributes",
         sequence=REQUEST_ATTRIBUTES_SEQUENCE, returned=_KNOWN,
     ),
     Attribute(
-        "RequestedProcedureID", "00401001", "SH", _E, "requested_procedure_id",
+        "RequestedProcedureID", "00401001", "SH", _E, "request_attributes",
         sequence=REQUEST_ATTRIBUTES_SEQUENCE, returned=_KNOWN,
     ),
     Attribute("SOPClassUID", "00080016", "UI", _I, "sop_class_uid"),

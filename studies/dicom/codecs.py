@@ -282,8 +282,10 @@ def _encode_lossless_jpeg(array: Array, bits_stored: int, interpretation: str) -
 def _encode_jpeg_ls(array: Array, _bits_stored: int, _: str) -> bytes:
     import imagecodecs  # noqa: PLC0415
 
-    # The codestream has the precision of the array, so a sign keeps its place.
-    return bytes(imagecodecs.jpegls_encode(_unsigned(array, 8 * array.dtype.itemsize)))
+    # The codestream has the precision of the array, so a sign keeps its place. Noise grows in it,
+    # for which the library alone would leave too little room.
+    pixels = _unsigned(array, 8 * array.dtype.itemsize)
+    return bytes(imagecodecs.jpegls_encode(pixels, out=2 * pixels.nbytes + 1024))
 
 
 def _encode_jpeg_2000(array: Array, bits_stored: int, interpretation: str) -> bytes:

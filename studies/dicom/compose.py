@@ -26,7 +26,12 @@ from studies.dicom.parse import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_TRANSFER_SYNTAXES,
 )
-from studies.errors import InstanceTooLargeError, InvalidInstanceError
+from studies.errors import (
+    InstanceTooLargeError,
+    InvalidInstanceError,
+    MalformedBodyError,
+    UnsupportedTransferSyntaxError,
+)
 
 _MAX_DEPTH = 16
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
@@ -34,8 +39,8 @@ _CHARACTER_SET = 0x00080005
 _UTF8 = "ISO_IR 192"  # which JSON always is
 # Of how the sender had encapsulated its frames: Extended Offset Table and its lengths.
 _OFFSET_TABLES = (0x7FE00001, 0x7FE00002)
-# In memory; what is longer comes as bulk data of a VR that can be copied in pieces.
-_MAX_TEXT_BYTES = 16 * 1024 * 1024
+# Of one instance in memory; what is longer comes as bulk data of a VR that is copied in pieces.
+_MAX_TEXT_BYTES = 64 * 1024 * 1024
 _MAX_DS = 16
 
 
@@ -86,9 +91,31 @@ class BulkData:
     def size_bytes(self) -> int:
         return sum(piece.length for piece in self.pieces)
 
+    @property
+    def written_bytes(self) -> int:
+        """At most, with what encapsulation adds to each piece."""
+        return self.size_bytes + 16 * len(self.pieces)
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What the instances of a request may write of its bulk data, which they may share."""
+
+    bytes_left: int
+
+    def spend(self, size_bytes: int) -> None:
+        self.bytes_left -= size_bytes
+        if self.bytes_left < 0:
+            raise MalformedBodyError("the metadata name the same bulk data too many times")
+
 
 def write_instance(
-    model: JsonObject, bulk: Mapping[str, BulkData], target: IO[bytes], *, max_bytes: int
+    model: JsonObject,
+    bulk: Mapping[str, BulkData],
+    target: IO[bytes],
+    *,
+    max_bytes: int,
+    allowance: Allowance,
 ) -> None:
     """Write the instance as a Part 10 file, native or as its pixel data came.
 
@@ -97,17 +124,19 @@ def write_instance(
         bulk: By BulkDataURI.
         target: Written from where it stands.
         max_bytes: All bulk data of the instance together may not be longer.
+        allowance: Spent by each use of bulk data, also where the instance then fails.
 
     Raises:
         InvalidInstanceError: If it is not of the model, names bulk data that did not come, or does
             not say which instance it is; it tells the UIDs where they are there.
         InstanceTooLargeError: If the bulk data are longer.
+        MalformedBodyError: If the allowance is used up.
     """
     uids = _uid(model, "00080016"), _uid(model, "00080018")
     if not all(map(is_uid, uids)):
         raise InvalidInstanceError("the metadata do not name SOP Class and Instance UID")
     try:
-        composer = _Composer(bulk, max_bytes)
+        composer = _Composer(bulk, max_bytes, allowance)
         dataset = composer.dataset(model)
         _write(dataset, uids, composer.transfer_syntax_uid, target)
     except InvalidInstanceError as error:
@@ -138,9 +167,11 @@ def _write(
 class _Composer:
     """Makes the data set of one instance, and learns how its pixel data are encoded."""
 
-    def __init__(self, bulk: Mapping[str, BulkData], max_bytes: int) -> None:
+    def __init__(self, bulk: Mapping[str, BulkData], max_bytes: int, allowance: Allowance) -> None:
         self._bulk = bulk
         self._bytes_left = max_bytes
+        self._text_bytes_left = _MAX_TEXT_BYTES
+        self._allowance = allowance
         self.transfer_syntax_uid = EXPLICIT_VR_LITTLE_ENDIAN
 
     def dataset(self, model: Any, depth: int = 0) -> Dataset:
@@ -185,21 +216,22 @@ class _Composer:
         self._bytes_left -= bulk.size_bytes
         if self._bytes_left < 0:
             raise InstanceTooLargeError("the bulk data are larger than any instance may be")
+        self._allowance.spend(bulk.written_bytes)
         if tag == PIXEL_DATA and bulk.transfer_syntax_uid not in NATIVE_TRANSFER_SYNTAXES:
             self.transfer_syntax_uid = bulk.transfer_syntax_uid
             return _encapsulated(bulk)
-        if bulk.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN or len(bulk.pieces) > 1:
-            raise InvalidInstanceError(
-                f"the bulk data of {tag:08X} are not one value in little endian"
-            )
+        if bulk.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN:
+            raise UnsupportedTransferSyntaxError(f"the bulk data of {tag:08X} are in big endian")
+        if len(bulk.pieces) > 1:
+            raise InvalidInstanceError(f"the bulk data of {tag:08X} are not one value")
         piece = bulk.pieces[0]
         if vr in _COPIED_IN_PIECES:
             return DataElement(tag, vr, piece)
-        piece.seek(0)
-        content = piece.read(_MAX_TEXT_BYTES + 1)
-        if len(content) > _MAX_TEXT_BYTES:
+        self._text_bytes_left -= piece.length
+        if self._text_bytes_left < 0:
             raise InstanceTooLargeError(f"the bulk data of {tag:08X} are too large for their VR")
-        return DataElement(tag, vr, _from_bytes(tag, vr, content))
+        piece.seek(0)
+        return DataElement(tag, vr, _from_bytes(tag, vr, piece.read()))
 
 
 _VRS = {str(vr) for vr in VR if len(str(vr)) == 2}
@@ -208,9 +240,9 @@ _COPIED_IN_PIECES = BINARY - {"UN"}
 
 def _encapsulated(bulk: BulkData) -> DataElement:
     if not is_uid(bulk.transfer_syntax_uid):
-        raise InvalidInstanceError("the pixel data do not name their transfer syntax")
+        raise UnsupportedTransferSyntaxError("the pixel data do not name their transfer syntax")
     # A table of offsets counts to 4 GiB, and may be left empty (PS3.5 A.4).
-    has_table = bulk.size_bytes + 16 * len(bulk.pieces) < 2**32
+    has_table = bulk.written_bytes < 2**32
     content = encapsulate_buffer(list(bulk.pieces), has_bot=has_table)
     element = DataElement(PIXEL_DATA, "OB", content)
     element.is_undefined_length = True

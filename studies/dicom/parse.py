@@ -70,6 +70,9 @@ MAX_META_END = _META_START + _MAX_META_BYTES
 _MAX_TEXT = 256
 # Of columns that are narrower.
 _WIDTHS = {"PatientSex": 16}
+# Of a sequence in a column: a series that answers more requests is no honest one.
+_MAX_ITEMS = 100
+_MAX_ITEM_TEXT = 64
 _COUNTS = {"NumberOfFrames", "Rows", "Columns", "BitsAllocated"}
 _MAX_INTEGER = 2**31 - 1
 _MAX_PIXEL_BITS = 2**32 * 8 * 64
@@ -350,14 +353,16 @@ def _number_of_frames(dataset: Dataset) -> int:
 
 def _columns(dataset: Dataset, level: Level) -> dict[str, Any]:
     return {
-        attribute.column: _column_value(dataset, attribute)
+        attribute.column: _items(dataset, attribute)
+        if attribute.sequence
+        else _column_value(dataset, attribute)
         for attribute in at_level(level)
         if not attribute.derived
     }
 
 
 def _column_value(dataset: Dataset, attribute: Attribute) -> Any:
-    value = _value(_holder(dataset, attribute), attribute.keyword)
+    value = _value(dataset, attribute.keyword)
     if attribute.vr == "PN":
         return json_model.person_name(value)
     if attribute.vr == "DA":
@@ -371,12 +376,18 @@ def _column_value(dataset: Dataset, attribute: Attribute) -> Any:
     return _text(value)[: _WIDTHS.get(attribute.keyword, _MAX_TEXT)]
 
 
-def _holder(dataset: Dataset, attribute: Attribute) -> Dataset:
-    """The data set, or the first item of the sequence in which the attribute lies."""
-    if not attribute.sequence:
-        return dataset
-    items = _value(dataset, keyword_for_tag(int(attribute.sequence, 16)))
-    return items[0] if isinstance(items, Sequence) and items else Dataset()
+def _items(dataset: Dataset, attribute: Attribute) -> list[dict[str, str]]:
+    """What the items of its sequence say of this attribute and those that share its column."""
+    sequence = _value(dataset, keyword_for_tag(int(attribute.sequence, 16)))
+    if not isinstance(sequence, Sequence):
+        return []
+    keywords = [a.keyword for a in at_level(attribute.level) if a.column == attribute.column]
+    texts = (
+        {keyword: _text(_value(item, keyword))[:_MAX_ITEM_TEXT] for keyword in keywords}
+        for item in itertools.islice(sequence, _MAX_ITEMS)
+    )
+    items = ({keyword: text for keyword, text in item.items() if text} for item in texts)
+    return [item for item in items if item]
 
 
 def _value(dataset: Dataset, keyword: str) -> Any:

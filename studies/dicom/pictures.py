@@ -1,6 +1,7 @@
 """Images to files: the region and size, words and format that are wanted (PS3.18 8.3.5)."""
 
 import io
+import math
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
@@ -11,10 +12,13 @@ from pydicom.multival import MultiValue
 
 from studies.dicom.json_model import person_name
 from studies.dicom.names import readable
+from studies.dicom.pixels import MAX_PIXELS
 from studies.errors import NotAvailableError
 
 _FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/gif": "GIF"}
 _QUALITY = 90
+# Of PNG, 1 to 9: more would take twice as long for a file a sixth smaller.
+_COMPRESS_LEVEL = 3
 # Of an animation whose object does not say how fast it runs.
 _FRAME_MILLISECONDS = 100
 # What is burned in; identity comes from the head, which has the index's.
@@ -42,16 +46,33 @@ def fit(image: Image.Image, aspect: float, viewport: dict[str, Any] | None) -> I
         NotAvailableError: If the region lies outside the image.
     """
     if viewport and viewport["source"]:
-        image = _cut_out(image, *viewport["source"])
+        image = _cut_out(image, *_region(image, *viewport["source"]))
     width, height = image.width * max(1, 1 / aspect), image.height * max(1, aspect)
-    scale = 1.0
+    scale = min(1, math.sqrt(max(MAX_PIXELS, image.width * image.height) / (width * height)))
     if viewport:
-        scale = min(viewport["width"] / width, viewport["height"] / height)
-        scale = scale if viewport["enlarge"] else min(1, scale)
+        fitting = min(viewport["width"] / width, viewport["height"] / height)
+        scale = fitting if viewport["enlarge"] else min(scale, fitting)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if size == image.size:
         return image
     return image.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
+
+
+def _region(
+    image: Image.Image,
+    left: float | None,
+    top: float | None,
+    width: float | None,
+    height: float | None,
+) -> tuple[float, float, float, float]:
+    """From the upper left corner to the lower right one, where nothing is said (8.3.5.1.3)."""
+    left, top = left or 0, top or 0
+    return (
+        left,
+        top,
+        image.width - left if width is None else width,
+        image.height - top if height is None else height,
+    )
 
 
 def _cut_out(
@@ -145,6 +166,8 @@ def to_file(images: list[Image.Image], dataset: Dataset, wishes: dict[str, Any])
     options: dict[str, Any] = {"icc_profile": profile}
     if format_ == "JPEG":
         options |= {"quality": wishes["quality"] or _QUALITY}
+    elif format_ == "PNG":
+        options |= {"compress_level": _COMPRESS_LEVEL}
     elif format_ == "GIF":
         duration = _frame_milliseconds(dataset)
         options = {"save_all": True, "append_images": images[1:], "duration": duration, "loop": 0}
@@ -159,12 +182,15 @@ def _in_colour_space(
     """The image, and the profile that belongs into its file (PS3.18 8.3.5.1.5)."""
     paths = dataset.get("OpticalPathSequence") or [Dataset()]
     profile: bytes | None = dataset.get("ICCProfile") or paths[0].get("ICCProfile")
-    if wish == "no" or image.mode != "RGB":
+    is_colour = image.mode == "RGB"
+    if wish == "no" or (wish == "yes" and not is_colour):
         return image, None
     if wish == "yes":
         return image, profile
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    if profile:
+    if not is_colour:  # a file of greys must not hold a profile of colours
+        image = image.convert("RGB")
+    elif profile:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         image = ImageCms.profileToProfile(image, own, srgb) or image
     return image, srgb.tobytes()

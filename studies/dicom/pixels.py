@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from studies.dicom import sandbox
@@ -10,11 +11,15 @@ from studies.dicom.transcode import is_as_stored, transcoded_head
 from studies.errors import NotAvailableError
 
 __all__ = [
-    "Rendering", "Viewport", "Window", "can_render", "can_transcode", "render", "render_thumbnail",
-    "transcode_frames", "transcoded_head",
+    "Rendering", "Viewport", "Window", "can_render", "can_transcode", "render", "render_each",
+    "render_thumbnail", "transcode_frames", "transcoded_head",
 ]  # fmt: skip
 
 THUMBNAIL_SIZE = 256
+# No image is made larger than this; one that is larger stays what it is.
+MAX_PIXELS = 4096 * 4096
+
+Region = tuple[float | None, float | None, float | None, float | None]
 
 
 # --- Transcoding ---------------------------------------------------------------------------------
@@ -71,14 +76,15 @@ class Viewport:
     """How large, and which part (PS3.18 8.3.5.1.3), in pixels.
 
     Attributes:
-        source: Left, top, width and height of the region of the image; None for all of it, and a
-            width or height below zero flips it.
+        source: Left, top, width and height of the region of the image; None for all of it. Each
+            may be None: from the upper left corner, up to the lower right one. A width or height
+            below zero flips it.
         enlarge: Whether an image that is smaller is made larger.
     """
 
     width: int
     height: int
-    source: tuple[float, float, float, float] | None = None
+    source: Region | None = None
     enlarge: bool = True
 
 
@@ -126,13 +132,29 @@ def render(
         NotAvailableError: If the pixels cannot be decoded here within the limits.
         BusyError: If there was no time for it, which says nothing of the pixels.
     """
-    if not can_render(transfer_syntax_uid):
-        raise NotAvailableError(f"This server has no decoder for {transfer_syntax_uid}.")
-    wishes = dataclasses.asdict(rendering) | {"annotation": sorted(rendering.annotation)}
-    with sandbox.child("render", head, syntax=transfer_syntax_uid, wishes=wishes) as child:
+    with _renderer(head, transfer_syntax_uid, rendering) as child:
         for frame in frames:
             child.ask(frame)
         return child.ask(b"")
+
+
+def render_each(
+    head: bytes, frames: Iterable[bytes], *, transfer_syntax_uid: str, rendering: Rendering
+) -> Iterator[bytes]:
+    """A picture of each frame, one after the other; the rest as `render`."""
+    with _renderer(head, transfer_syntax_uid, rendering) as child:
+        for frame in frames:
+            child.ask(frame)
+            yield child.ask(b"")
+
+
+@contextmanager
+def _renderer(head: bytes, syntax: str, rendering: Rendering) -> Iterator[sandbox.Child]:
+    if not can_render(syntax):
+        raise NotAvailableError(f"This server has no decoder for {syntax}.")
+    wishes = dataclasses.asdict(rendering) | {"annotation": sorted(rendering.annotation)}
+    with sandbox.child("render", head, syntax=syntax, wishes=wishes) as child:
+        yield child
 
 
 def render_thumbnail(head: bytes, frame: bytes, transfer_syntax_uid: str) -> bytes | None:
@@ -151,7 +173,9 @@ def render_thumbnail(head: bytes, frame: bytes, transfer_syntax_uid: str) -> byt
         raise NotAvailableError(f"This server has no decoder for {transfer_syntax_uid}.")
     size = Viewport(THUMBNAIL_SIZE, THUMBNAIL_SIZE, enlarge=False)
     rendering = Rendering("image/jpeg", viewport=size, quality=82, overlays=False)
-    try:
-        return render(head, [frame], transfer_syntax_uid=transfer_syntax_uid, rendering=rendering)
-    except NotAvailableError:
-        return None
+    for _ in range(2):  # a child may also die of what is no fault of the frame's
+        with suppress(NotAvailableError):
+            return render(
+                head, [frame], transfer_syntax_uid=transfer_syntax_uid, rendering=rendering
+            )
+    return None

@@ -1,11 +1,13 @@
 """Frames as people see them, to be run in a child process (`sandbox`): PS3.4 N.2, PS3.18 8.3.5."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.pixels import apply_color_lut, apply_modality_lut, convert_color_space
@@ -17,14 +19,22 @@ from studies.dicom.parse import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIA
 from studies.dicom.pictures import annotate, fit, pixel_aspect, to_file
 from studies.dicom.transcode import read_head, transcoded_head
 
+Elements = dict[str, DataElement | RawDataElement]
 FloatArray = npt.NDArray[np.float64]
 
 # Where nothing says what to show: all values but the outliers.
 _SHOWN_PERCENTILES = (0.5, 99.5)
+# What an enhanced object may say of each frame, and where. Nothing else is taken from there: not a
+# patient's name, for instance, which only the index knows.
+_GROUPS = ("PixelMeasuresSequence", "PixelValueTransformationSequence", "FrameVOILUTSequence")
+_OF_FRAMES = (
+    "PixelSpacing", "SliceThickness", "RescaleIntercept", "RescaleSlope", "RescaleType",
+    "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
+)  # fmt: skip
 
 
 def renderer(head: bytes, syntax: str, wishes: dict[str, Any]) -> Callable[[bytes], bytes]:
-    """What draws one frame after the other; an empty one asks for the picture.
+    """What draws one frame after the other; an empty one asks for the picture of those before.
 
     Args:
         head: Of a Part 10 file, up to its pixel data.
@@ -35,13 +45,17 @@ def renderer(head: bytes, syntax: str, wishes: dict[str, Any]) -> Callable[[byte
         head = transcoded_head(head, source=syntax, target=EXPLICIT_VR_LITTLE_ENDIAN)
         syntax = EXPLICIT_VR_LITTLE_ENDIAN
     dataset = read_head(head, syntax)
+    own = _said_by([dataset])
+    numbers = iter(wishes["frames"] or itertools.count(1))
     images: list[Image.Image] = []
 
     def draw(frame: bytes) -> bytes:
         if not frame:
-            return to_file(images, dataset, wishes)
-        number = _number_of(len(images), wishes)
-        _apply_functional_groups(dataset, number)
+            picture = to_file(images, dataset, wishes)
+            images.clear()
+            return picture
+        number = next(numbers)
+        _describe_frame(dataset, own, number)
         array = decode(frame, dataset, syntax)
         image = to_display(array, dataset, decoded_interpretation(dataset, syntax), wishes)
         if wishes["overlays"]:
@@ -54,21 +68,27 @@ def renderer(head: bytes, syntax: str, wishes: dict[str, Any]) -> Callable[[byte
     return draw
 
 
-def _number_of(index: int, wishes: dict[str, Any]) -> int:
-    numbers = wishes["frames"]
-    return int(numbers[index]) if index < len(numbers) else index + 1
+def _describe_frame(dataset: Dataset, own: Elements, number: int) -> None:
+    """Let the data set say what an enhanced object says of this frame (PS3.3 C.7.6.16).
 
-
-def _apply_functional_groups(dataset: Dataset, number: int) -> None:
-    """Lay over the data set what an enhanced object says of this frame (PS3.3 C.7.6.16)."""
+    Args:
+        dataset: Which may still say what was said of another frame.
+        own: What it says of all frames.
+        number: Of the frame, from 1.
+    """
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
     frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    said = dict(own)
     for groups in (*shared[:1], *frames[number - 1 : number]):
-        for keyword in (
-            "PixelMeasuresSequence", "PixelValueTransformationSequence", "FrameVOILUTSequence",
-        ):  # fmt: skip
-            for item in (groups.get(keyword) or [])[:1]:
-                dataset.update(item)
+        said |= _said_by(item for name in _GROUPS for item in (groups.get(name) or [])[:1])
+    for keyword in _OF_FRAMES:
+        dataset.pop(keyword, None)
+        if keyword in said:
+            dataset[keyword] = said[keyword]
+
+
+def _said_by(items: Iterable[Dataset]) -> Elements:
+    return {word: item.get_item(word) for item in items for word in _OF_FRAMES if word in item}
 
 
 # --- Values to grey and colour -------------------------------------------------------------------

@@ -23,6 +23,10 @@ from studies.errors import BusyError, NotAvailableError
 _PROJECT = Path(__file__).resolve().parents[2]
 _PROGRAM = [sys.executable, "-m", "studies.dicom.worker"]
 _QUEUE_SECONDS = 10
+# For a further frame of an answer that has begun: to give up would break it off.
+_BEGUN_QUEUE_SECONDS = 60
+# A worker that has to be started first loads its libraries.
+_START_SECONDS = 30
 _WALL_SECONDS = 30
 # A frame of a few kilobytes may inflate to anything; none that is honest is larger.
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
@@ -63,6 +67,7 @@ class Child:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._answers = 0
         connection.settimeout(_WALL_SECONDS)
 
     def ask(self, message: bytes) -> bytes:
@@ -72,7 +77,8 @@ class Child:
             NotAvailableError: If it refuses, or dies of the message.
             BusyError: If there was no time for it, which says nothing of the message.
         """
-        if not _AT_ONCE.acquire(timeout=_QUEUE_SECONDS):
+        has_begun = self._answers > 1  # to the head, and to a frame
+        if not _AT_ONCE.acquire(timeout=_BEGUN_QUEUE_SECONDS if has_begun else _QUEUE_SECONDS):
             raise BusyError("Too many images are being drawn at the moment.")
         try:
             send(self._connection, message)
@@ -88,6 +94,7 @@ class Child:
         kind, content = answer
         if kind == REFUSAL:
             raise NotAvailableError(content.decode())
+        self._answers += 1
         return bytes(content)
 
 
@@ -101,14 +108,35 @@ def child(task: str, head: bytes, **arguments: Any) -> Iterator[Child]:
         task: A name of `worker`'s.
         head: The Part 10 file up to its pixel data.
         arguments: Of the task, as JSON can say them.
+
+    Raises:
+        BusyError: If none can be started, which says nothing of the object.
+        NotAvailableError: If it refuses the head, or dies of it.
     """
-    ours, its = socket.socketpair()
-    with ours:
-        with its:
-            _WORKER.fork(its)
-        new = Child(ours)
+    with _new_child() as connection:
+        new = Child(connection)
         new.ask(json.dumps([task, arguments]).encode() + b"\n" + head)
         yield new
+
+
+def _new_child() -> socket.socket:
+    """The connection to one that has said that it is there, before it reads anything."""
+    for _ in range(3):  # a worker that was killed with this in its hands is noticed by the next
+        ours, its = socket.socketpair()
+        with its:
+            is_asked = _WORKER.fork(its)
+        if is_asked and _has_started(ours):
+            return ours
+        ours.close()
+    raise BusyError("No process to draw images in can be started at the moment.")
+
+
+def _has_started(connection: socket.socket) -> bool:
+    connection.settimeout(_START_SECONDS)
+    try:
+        return receive(connection, max_bytes=0) is not None
+    except OSError:
+        return False
 
 
 class _Worker:
@@ -122,19 +150,17 @@ class _Worker:
         self._lock = Lock()
         self._running: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
-    def fork(self, connection: socket.socket) -> None:
-        """A new child at the other end of this connection."""
+    def fork(self, connection: socket.socket) -> bool:
+        """Ask for a new child at the other end of this connection; False where that cannot be."""
         with self._lock:
             try:
-                self._hand_over(connection)
-            except OSError:  # somebody has killed it
+                if self._running is None:
+                    self._running = _start_worker()
+                socket.send_fds(self._running[1], [b"."], [connection.fileno()])
+            except OSError:  # somebody has killed it, or there is no room for another process
                 self._stop()
-                self._hand_over(connection)
-
-    def _hand_over(self, connection: socket.socket) -> None:
-        if self._running is None:
-            self._running = _start_worker()
-        socket.send_fds(self._running[1], [b"."], [connection.fileno()])
+                return False
+            return True
 
     def _stop(self) -> None:
         if self._running:

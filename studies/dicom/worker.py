@@ -1,6 +1,7 @@
 """The program that decodes, see `sandbox`: forks a child with limits for each connection given."""
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.util
@@ -24,6 +25,10 @@ _MEMORY_BYTES = 2 * 1024**3
 _CPU_SECONDS = 20
 # Longer than the server waits: then it has given up, for which the image may have no fault.
 _WALL_SECONDS = 40
+# Of a child, for the font and what libraries load late.
+_OPEN_FILES = 16
+# linux/prctl.h
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
 Handler = Callable[[bytes], bytes]
 # What a child may do; each takes the head of an object and answers every message after that.
@@ -35,6 +40,7 @@ _TASKS: dict[str, Callable[..., Handler]] = {
 
 def main() -> None:
     """Fork until the server is gone."""
+    _renounce()
     control = socket.socket(fileno=sys.stdin.fileno())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a child ended
     _load_libraries()
@@ -44,10 +50,19 @@ def main() -> None:
         if not message:
             return
         for descriptor in descriptors:
-            if os.fork() == 0:
-                control.close()
-                _be_child(socket.socket(fileno=descriptor))
+            with contextlib.suppress(OSError):  # no room: the server sees its connection close
+                if os.fork() == 0:
+                    control.close()
+                    _be_child(socket.socket(fileno=descriptor))
             os.close(descriptor)
+
+
+def _renounce() -> None:
+    """Never gain privileges, and let no process of the same user look inside (prctl(2))."""
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0)):
+            library.prctl(option, value, 0, 0, 0)
 
 
 def _load_libraries() -> None:
@@ -64,9 +79,12 @@ def _be_child(connection: socket.socket) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     # Libraries complain on the standard error of what they read, which is nobody's business.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     with contextlib.suppress(OSError):  # the server has closed the connection
+        sandbox.send(connection, b"")  # it is there, so whatever ends it now is of the message
         serve(connection)
     os._exit(0)
 

@@ -32,7 +32,7 @@ Tree = dict[str, "Tree"]
 
 _RETRIEVE_URL = "00081190"
 _AVAILABILITY = "00080056"
-_HEADER = "stored_object__header_json"
+_STORED_OBJECT = "stored_object_id"
 _UIDS = {
     Level.STUDY: "StudyInstanceUID",
     Level.SERIES: "SeriesInstanceUID",
@@ -113,6 +113,8 @@ class Writer:
 
     Attributes:
         columns: What to select, as paths from a row of the level searched.
+        header: Where in each row the key of a stored object is, in whose place `write` takes its
+            header; None where none is wanted.
     """
 
     def __init__(self, selection: Selection, base_url: str) -> None:
@@ -129,18 +131,18 @@ class Writer:
         if items := [a for a in selection.attributes if a.sequence]:
             writers[REQUEST_ATTRIBUTES_SEQUENCE] = self._item_writer(items)
         self._writers = [writers[tag] for tag in sorted(writers)]
-        self._header = None if selection.header is None else self._column(_HEADER)
+        self.header = None if selection.header is None else self._column(_STORED_OBJECT)
 
     def write(self, row: Row) -> str:
         """One match, its attributes in ascending order of tags."""
         text = "{" + ",".join(filter(None, [write(row) for write in self._writers])) + "}"
-        return text if self._header is None else self._with_header(text, row[self._header])
+        return text if self.header is None else self._with_header(text, row[self.header])
 
     def _with_header(self, text: str, header_json: str) -> str:
         """With what the stored header says besides; who and what it is, the index knows better."""
         header, index = json.loads(header_json), json.loads(text)
         wanted = _pruned(header, self._tree)
-        # Of a request the index knows two attributes of the first item only.
+        # Of a request the index knows two attributes only.
         requests = {tag: wanted[tag] for tag in {REQUEST_ATTRIBUTES_SEQUENCE} & wanted.keys()}
         return dumps(dict(sorted((wanted | index | requests).items())))
 
@@ -150,11 +152,11 @@ class Writer:
             self.columns.append(path)
         return self.columns.index(path)
 
-    def _attribute_writer(self, attribute: Attribute, *, shown: bool = False) -> _Write:
-        """Of an attribute that is there without a value too, if `shown` or asked for."""
+    def _attribute_writer(self, attribute: Attribute) -> _Write:
+        """Of an attribute that is there without a value too, if asked for or always."""
         value = self._value_writer(attribute)
         present = f'"{attribute.tag}":{{"vr":"{attribute.vr}","Value":['
-        shown |= attribute in self._selection.asked or attribute.returned is Returned.ALWAYS
+        shown = attribute in self._selection.asked or attribute.returned is Returned.ALWAYS
         absent = f'"{attribute.tag}":{{"vr":"{attribute.vr}"}}' if shown else ""
 
         def write(row: Row) -> str:
@@ -173,17 +175,21 @@ class Writer:
         return lambda row: "" if row[index] in (None, "") else write(row[index])
 
     def _item_writer(self, attributes: list[Attribute]) -> _Write:
-        """The sequence with the one item of which the index holds attributes."""
-        parts = [self._attribute_writer(a, shown=True) for a in sorted(attributes, key=_by_tag)]
-        known = [self._value_writer(a) for a in attributes]
+        """The sequence with all items of which the index holds these attributes."""
+        index = self._column(PATHS[self._selection.level][Level.SERIES] + attributes[0].column)
+        attributes = sorted(attributes, key=_by_tag)
+        keywords = {attribute.keyword for attribute in attributes}
         asked = self._selection.asked & set(attributes)
         absent = f'"{REQUEST_ATTRIBUTES_SEQUENCE}":{{"vr":"SQ"}}' if asked else ""
 
         def write(row: Row) -> str:
-            if not any(value(row) for value in known):
-                return absent
-            item = ",".join(part(row) for part in parts)
-            return f'"{REQUEST_ATTRIBUTES_SEQUENCE}":{{"vr":"SQ","Value":[{{{item}}}]}}'
+            known = (item for item in json.loads(row[index]) if not keywords.isdisjoint(item))
+            items = ",".join(_item(item, attributes) for item in known)
+            return (
+                f'"{REQUEST_ATTRIBUTES_SEQUENCE}":{{"vr":"SQ","Value":[{items}]}}'
+                if items
+                else absent
+            )
 
         return write
 
@@ -217,6 +223,16 @@ def _name_writer(indexes: list[int]) -> _Write:
         return "{" + ",".join(parts) + "}" if parts else ""
 
     return write
+
+
+def _item(item: dict[str, str], attributes: list[Attribute]) -> str:
+    """One item of a sequence in a column, its attributes there even without a value."""
+    return "{" + ",".join(_element(a, item.get(a.keyword, "")) for a in attributes) + "}"
+
+
+def _element(attribute: Attribute, text: str) -> str:
+    value = f',"Value":[{encode_basestring(text)}]' if text else ""
+    return f'"{attribute.tag}":{{"vr":"{attribute.vr}"{value}}}'
 
 
 def _quoted_moment(value: Any) -> str:

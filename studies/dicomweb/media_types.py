@@ -181,8 +181,10 @@ def require_json(request: HttpRequest) -> None:
         raise NotAvailableError(f"This resource is available as {DICOM_JSON} only.")
 
 
-def prefers_xml(request: HttpRequest) -> bool:
+def prefers_xml(request: HttpRequest, *, in_parts: bool = True) -> bool:
     """Which of the two forms of metadata the client likes better (PS3.18 8.7.3.2).
+
+    XML comes in parts, a document in each, or as the one document that there is.
 
     Raises:
         NotAvailableError: If it takes neither.
@@ -190,12 +192,10 @@ def prefers_xml(request: HttpRequest) -> bool:
     for wish in accepted(request):
         if wish.accepts(DICOM_JSON) or wish.type == "application/json":
             return False
-        multipart = wish.type in ("multipart/related", "multipart/*")
-        if multipart and wish.part in (DICOM_XML, "application/*", "*/*"):
+        if wish.accepts(DICOM_XML, single_part=not in_parts):
             return True
-    raise NotAvailableError(
-        f'This resource is available as {DICOM_JSON} and multipart/related; type="{DICOM_XML}".'
-    )
+    xml = f'multipart/related; type="{DICOM_XML}"' if in_parts else DICOM_XML
+    raise NotAvailableError(f"This is available as {DICOM_JSON} and {xml}.")
 
 
 def offer_instances(wishes: list[MediaRange], stored: Iterable[str], *, alone: bool) -> Offer:

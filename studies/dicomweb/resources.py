@@ -14,8 +14,6 @@ class Resource:
 
     def __init__(self, **views: View) -> None:
         self.views = views
-        # A view that is safe for programs without a token of the form says so itself.
-        self.csrf_exempt = any(getattr(view, "csrf_exempt", False) for view in views.values())
 
     @property
     def methods(self) -> list[str]:

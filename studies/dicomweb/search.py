@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.cache import patch_vary_headers
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from studies import query
@@ -21,18 +22,21 @@ _NOT_KEYS = {"accept", "includefield", "limit", "offset", *OPTIONS}
 
 
 @require_safe
+@gzip_page
 @answers_errors
 def search_for_studies(request: HttpRequest) -> HttpResponse:
     return _search(request, Level.STUDY)
 
 
 @require_safe
+@gzip_page
 @answers_errors
 def search_for_series(request: HttpRequest, study: str = "") -> HttpResponse:
     return _search(request, Level.SERIES, study)
 
 
 @require_safe
+@gzip_page
 @answers_errors
 def search_for_instances(request: HttpRequest, study: str = "", series: str = "") -> HttpResponse:
     return _search(request, Level.INSTANCE, study, series)
@@ -42,13 +46,15 @@ def _search(request: HttpRequest, level: Level, *path: str) -> HttpResponse:
     parents = [uid for uid in path if uid]
     as_xml, base = prefers_xml(request), base_url(request)
     keys, options = _keys(request.GET), _options(request.GET)
-    limit, offset = _number(request.GET, "limit", query.MAX_RESULTS), _number(request.GET, "offset")
+    limit, offset = _page(request.GET)
     rows = query.search(request.user, level, keys, parents=parents, options=options)
     selection = _selection(request.GET, level, keys, len(parents))
-    if selection.header is not None:
-        limit = min(limit, query.MAX_HEADERS)
     writer = writer_of(selection, base)
+    if writer.header is not None:
+        limit = min(limit, query.MAX_HEADERS)
     matches = query.read_matches(rows, writer.columns, offset=offset, limit=limit)
+    if writer.header is not None:
+        matches = query.with_headers(matches, writer.header)
     texts = map(writer.write, matches.rows)
     content_type, body = as_xml_parts(texts) if as_xml else (DICOM_JSON, as_array(texts))
     response = HttpResponse(b"".join(body), content_type=content_type)
@@ -73,6 +79,16 @@ def _options(parameters: QueryDict) -> Options:
         if parameters.get(name, "false") not in ("true", "false", ""):
             raise InvalidQueryError(f"{name} is neither true nor false")
     return Options(*(parameters.get(name) == "true" for name in OPTIONS))
+
+
+def _page(parameters: QueryDict) -> tuple[int, int]:
+    """Rows of the page, as asked for, and rows before it."""
+    limit, offset = _number(parameters, "limit", query.MAX_RESULTS), _number(parameters, "offset")
+    if offset > query.MAX_OFFSET:
+        raise InvalidQueryError(
+            f"offset is more than {query.MAX_OFFSET}; narrow the search to get to such matches"
+        )
+    return limit, offset
 
 
 def _number(parameters: QueryDict, name: str, default: int = 0) -> int:

@@ -12,18 +12,18 @@ from studies.dicom.json_model import dumps
 from studies.dicom.multipart import Part, Readable, read_parts
 from studies.dicom.xml_model import dataset_to_xml
 from studies.dicomweb.errors import answers_errors
-from studies.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, accepted
-from studies.dicomweb.store_metadata import composed_instances
+from studies.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, prefers_xml
+from studies.dicomweb.store_metadata import MAX_INSTANCES, composed_instances
 from studies.errors import (
     ArchiveError,
     InstanceTooLargeError,
     InvalidInstanceError,
     MalformedBodyError,
-    NotAvailableError,
     NotPermittedError,
     OtherStudyError,
     StorageError,
     UnsupportedMediaTypeError,
+    UnsupportedTransferSyntaxError,
 )
 from studies.ingest import Outcome, Provenance, RefusedInput, StoreResult
 from studies.models import Source
@@ -34,10 +34,18 @@ OUT_OF_RESOURCES = 0xA700
 TOO_LARGE = 0xA701  # of the same group, which a repetition will not mend
 OTHER_STUDY = 0xA901  # of the group "does not match", which the standard leaves to us
 CANNOT_UNDERSTAND = 0xC000
+UNSUPPORTED_TRANSFER_SYNTAX = 0xC122
+# What each is used for; the conformance statement lists them.
+FAILURE_REASONS = {
+    PROCESSING_FAILURE: "It contradicts what the archive holds under its UID; kept for a steward.",
+    OUT_OF_RESOURCES: "The archive could not keep it; the same may succeed later.",
+    TOO_LARGE: "It is larger than this archive takes.",
+    OTHER_STUDY: "It belongs to another study than the address names.",
+    CANNOT_UNDERSTAND: "It cannot be understood as an instance.",
+    UNSUPPORTED_TRANSFER_SYNTAX: "Its pixel data came apart, in an encoding that is not taken so.",
+}
 
 _TAKEN = (DICOM, DICOM_JSON, DICOM_XML)  # as the root of multipart/related
-# Each may cost an entry of the answer, which is held in memory.
-_MAX_PARTS = 50_000
 # Proxies take but few kilobytes of headers.
 _MAX_WARNINGS = 5
 
@@ -46,7 +54,7 @@ _MAX_WARNINGS = 5
 def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
     if not access.may_store(request.user):
         raise NotPermittedError("Your role does not allow you to store.")
-    in_xml = _prefers_xml(request)
+    in_xml = prefers_xml(request, in_parts=False)
     report = _Report(base_url=request.build_absolute_uri("/dicom-web"))
     try:
         for result in ingest.store_instances(
@@ -57,21 +65,9 @@ def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
         # What was stored before stays stored, and the sender must learn of it.
         report.is_malformed = True
         report.fail(CANNOT_UNDERSTAND, error)
+    except StorageError as error:
+        report.fail(OUT_OF_RESOURCES, error)
     return _answer(report, in_xml=in_xml)
-
-
-def _prefers_xml(request: HttpRequest) -> bool:
-    """Which form of the answer the client likes better (PS3.18 10.5.3.3).
-
-    Raises:
-        NotAvailableError: If it takes neither.
-    """
-    for wish in accepted(request):
-        if wish.accepts(DICOM_JSON) or wish.type == JSON:
-            return False
-        if wish.accepts(DICOM_XML):
-            return True
-    raise NotAvailableError(f"The answer is available as {DICOM_JSON} and {DICOM_XML}.")
 
 
 def _provenance(request: HttpRequest) -> Provenance:
@@ -85,7 +81,7 @@ def _streams(request: HttpRequest) -> Iterable[Readable]:
         # A few bytes could inflate to any number.
         raise UnsupportedMediaTypeError("Send the request without Content-Encoding.")
     if request.content_type == DICOM:
-        return [_Alone(_body(request))]
+        return [_Alone(_body(request), _announced_bytes(request))]
     parameters = request.content_params or {}
     root = parameters.get("type", DICOM).lower()
     if request.content_type != "multipart/related" or root not in _TAKEN:
@@ -103,24 +99,37 @@ def _body(request: HttpRequest) -> Readable:
     return cast("Readable", request)
 
 
-@dataclass(frozen=True, slots=True)
+def _announced_bytes(request: HttpRequest) -> int:
+    """The Content-Length; 0 without one, as Django reads it."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+@dataclass(slots=True)
 class _Alone:
-    """A body that is one instance."""
+    """A body that is one instance. One that breaks off may look whole, but for its length."""
 
     stream: Readable
+    bytes_left: int
 
     def read(self, size: int, /) -> bytes:
         try:
-            return self.stream.read(size)
+            chunk = self.stream.read(size)
         except Exception as error:  # whatever the server in front of us raises
             raise MalformedBodyError("the body could not be read to its end") from error
+        self.bytes_left -= len(chunk)
+        if not chunk and self.bytes_left > 0:
+            raise MalformedBodyError("the body is shorter than its Content-Length")
+        return chunk
 
 
 def _bounded(parts: Iterator[Part]) -> Iterator[Part]:
     number = 0
     for number, part in enumerate(parts, start=1):
-        if number > _MAX_PARTS:
-            raise MalformedBodyError(f"the body has more than {_MAX_PARTS} parts")
+        if number > MAX_INSTANCES:
+            raise MalformedBodyError(f"the body has more than {MAX_INSTANCES} parts")
         yield part
     if number == 0:
         raise MalformedBodyError("the body has no parts")
@@ -183,9 +192,12 @@ class _Report:
 
 
 def _reason(error: InvalidInstanceError) -> int:
-    if isinstance(error, OtherStudyError):
-        return OTHER_STUDY
-    return TOO_LARGE if isinstance(error, InstanceTooLargeError) else CANNOT_UNDERSTAND
+    reasons = {
+        OtherStudyError: OTHER_STUDY,
+        InstanceTooLargeError: TOO_LARGE,
+        UnsupportedTransferSyntaxError: UNSUPPORTED_TRANSFER_SYNTAX,
+    }
+    return reasons.get(type(error), CANNOT_UNDERSTAND)
 
 
 def _answer(report: _Report, *, in_xml: bool) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.http import parse_header_parameters
 
 from studies import storage
-from studies.dicom.compose import BulkData, FileRange, write_instance
+from studies.dicom.compose import Allowance, BulkData, FileRange, write_instance
 from studies.dicom.multipart import Part, Readable
 from studies.dicom.parse import EXPLICIT_VR_LITTLE_ENDIAN
 from studies.dicom.xml_model import dataset_from_xml
@@ -23,6 +23,12 @@ from studies.ingest import RefusedInput
 
 # In memory, where it takes many times the space; of an image of thousands of frames it is 10 MB.
 _MAX_METADATA_BYTES = 32 * 1024 * 1024
+# Each may cost an entry of the answer, which is held in memory.
+MAX_INSTANCES = 50_000
+# Each costs a row in quarantine, though few bytes make one.
+_MAX_REFUSED = 1_000
+# Instances may share small bulk data such as palettes.
+_SHARED_BYTES = 64 * 1024 * 1024
 
 
 def composed_instances(parts: Iterator[Part]) -> Iterator[Readable]:
@@ -33,7 +39,8 @@ def composed_instances(parts: Iterator[Part]) -> Iterator[Readable]:
     name are the frames of one image, in their order.
 
     Raises:
-        MalformedBodyError: If the metadata are not of their media type.
+        MalformedBodyError: If the metadata are not of their media type, or make up more instances
+            than are taken, more that are none, or many more bytes than came.
     """
     with storage.spooled() as spool:
         try:
@@ -41,11 +48,22 @@ def composed_instances(parts: Iterator[Part]) -> Iterator[Readable]:
         except InstanceTooLargeError as error:
             yield RefusedInput(error)
             return
+        came = sum(value.written_bytes for value in bulk.values())
+        allowance = Allowance(2 * came + _SHARED_BYTES)
+        refused = 0
         for model in models:
             with storage.spooled() as file:
                 try:
-                    write_instance(model, bulk, file, max_bytes=settings.PACS_MAX_INSTANCE_BYTES)
+                    write_instance(
+                        model, bulk, file,
+                        max_bytes=settings.PACS_MAX_INSTANCE_BYTES, allowance=allowance,
+                    )  # fmt: skip
                 except InvalidInstanceError as error:
+                    refused += 1
+                    if refused > _MAX_REFUSED:
+                        raise MalformedBodyError(
+                            "too much of the metadata is no instance"
+                        ) from error
                     yield RefusedInput(error)
                     continue
                 file.seek(0)
@@ -62,6 +80,8 @@ def _gather(parts: Iterator[Part], spool: IO[bytes]) -> tuple[list[Any], dict[st
             content = _read_metadata(part, metadata_left)
             metadata_left -= len(content)
             models += _models(part.media_type, content)
+            if len(models) > MAX_INSTANCES:
+                raise MalformedBodyError(f"the metadata are of more than {MAX_INSTANCES} instances")
         else:
             _add(bulk, part, _spool(part, spool))
     if not models:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from studies import content, retrieve
 from studies.content import Frames
 from studies.dicom.attributes import is_uid
-from studies.dicom.pixels import Rendering, Viewport, Window
+from studies.dicom.pixels import MAX_PIXELS, Rendering, Viewport, Window
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import (
     DICOM,
@@ -22,6 +22,7 @@ from studies.dicomweb.rendered import (
     make_viewport,
     make_window,
     parse_annotation,
+    parse_count,
     parse_number,
     parse_quality,
     rendered_image,
@@ -29,8 +30,6 @@ from studies.dicomweb.rendered import (
 from studies.dicomweb.views import instance_payload
 from studies.errors import InvalidQueryError, NotAvailableError
 
-# Where a width and a height are fitted into one of them only.
-_UNBOUNDED = MAX_VIEWPORT
 _OF_IMAGES = (
     "frameNumber", "rows", "columns", "region", "windowCenter", "windowWidth", "imageQuality",
     "annotation",
@@ -88,24 +87,20 @@ def _image(request: HttpRequest, frames: Frames, media_type: str) -> HttpRespons
     query = request.GET
     if query.get("transferSyntax"):
         raise InvalidQueryError(f"transferSyntax is for {DICOM} only.")
+    annotation, unknown = parse_annotation(query.get("annotation") or None)
+    if unknown:
+        raise InvalidQueryError("annotation is patient, technique or both.")
     wanted = Rendering(
         media_type,
         window=_window(query),
         viewport=_viewport(query, frames),
-        quality=parse_quality(query.get("imageQuality", ""), "imageQuality"),
-        annotation=parse_annotation(query.get("annotation", "")),
+        quality=parse_quality(query.get("imageQuality") or None, "imageQuality"),
+        annotation=annotation,
     )
     if number := query.get("frameNumber"):
-        frames = replace(frames, numbers=[_frame_number(number, frames)])
+        # One that is there, else it is the request that is wrong (PS3.18 9.5.2).
+        frames = replace(frames, numbers=[parse_count(number, "frameNumber", frames.count)])
     return rendered_image(request, frames, wanted)
-
-
-def _frame_number(text: str, frames: Frames) -> int:
-    """One that is there, else it is the request that is wrong (PS3.18 9.5.2)."""
-    is_number = text.isascii() and text.isdigit()
-    if not is_number or not 1 <= int(text[:12]) <= frames.count:
-        raise InvalidQueryError(f"frameNumber is a whole number from 1 to {frames.count}.")
-    return int(text)
 
 
 def _window(query: QueryDict) -> Window | None:
@@ -126,10 +121,12 @@ def _viewport(query: QueryDict, frames: Frames) -> Viewport | None:
         return None
     source = _region(region, frames) if region else None
     if source and not (rows or columns):  # as many pixels as the region has
-        return make_viewport(max(1, round(source[2])), max(1, round(source[3])), source)
-    width = parse_number(columns, "columns") if columns else _UNBOUNDED
-    height = parse_number(rows, "rows") if rows else _UNBOUNDED
-    return make_viewport(width, height, source or ())
+        return Viewport(max(1, round(source[2])), max(1, round(source[3])), source)
+    named = {"rows": rows, "columns": columns}
+    sides = {name: parse_number(text, name) for name, text in named.items() if text}
+    # Where there is but one to fit into, the other is as large as it may be.
+    other = min(MAX_VIEWPORT, MAX_PIXELS / max(1, *sides.values()))
+    return make_viewport(sides.get("columns", other), sides.get("rows", other), source or ())
 
 
 def _region(text: str, frames: Frames) -> tuple[float, float, float, float]:

@@ -1,5 +1,6 @@
 """Series (PS3.3 C.7.3)."""
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 
 from studies.models.study import Study
@@ -16,10 +17,11 @@ class Series(models.Model):
     frame_of_reference_uid = models.CharField("Frame of Reference UID", max_length=256, blank=True)
     performed_procedure_step_start_date = models.DateField(null=True, blank=True)
     performed_procedure_step_start_time = models.TimeField(null=True, blank=True)
-    scheduled_procedure_step_id = models.CharField(
-        "Scheduled Procedure Step ID", max_length=256, blank=True
+    request_attributes = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Of each item of Request Attributes Sequence the IDs that it has, by keyword.",
     )
-    requested_procedure_id = models.CharField("Requested Procedure ID", max_length=256, blank=True)
     number_of_series_related_instances = models.IntegerField(default=0)
     size_bytes = models.BigIntegerField(default=0)
     received_at = models.DateTimeField(auto_now_add=True)
@@ -46,17 +48,7 @@ class Series(models.Model):
             models.Index(
                 fields=["performed_procedure_step_start_date"], name="series_by_start_date"
             ),
-            # Few series answer a request, so these hold few rows.
-            models.Index(
-                fields=["scheduled_procedure_step_id"],
-                condition=~models.Q(scheduled_procedure_step_id=""),
-                name="series_by_scheduled_step",
-            ),
-            models.Index(
-                fields=["requested_procedure_id"],
-                condition=~models.Q(requested_procedure_id=""),
-                name="series_by_requested_procedure",
-            ),
+            GinIndex(OpClass("request_attributes", "jsonb_path_ops"), name="series_by_request"),
         ]
 
     def __str__(self) -> str:

@@ -108,6 +108,7 @@ class Study(PatientIdentity):
             # Equality and beginnings, whatever the collation of the database.
             models.Index(OpClass("study_id", "text_pattern_ops"), name="study_by_study_id"),
             models.Index(fields=["study_time"], name="study_by_time_of_day"),
+            models.Index(fields=["patient_birth_date"], name="study_by_birth_date"),
             GinIndex(
                 OpClass("referring_physician_name_folded", "gin_trgm_ops"),
                 name="study_by_referring_physician",

@@ -1,7 +1,7 @@
 """What other people's clients send, to the letter, and what they need back.
 
 A row is one request, taken from the source of the client or seen on the wire. Whether a whole client
-works is shown by `pacs_portal/tests/test_peers.py` and `bench/`; these rows say at once which of
+works is shown by `pacs_portal/tests/test_dicomweb_clients.py` and `bench/`; these rows say at once which of
 their habits a change would break.
 """
 

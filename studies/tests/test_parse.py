@@ -97,8 +97,7 @@ def test_every_native_transfer_syntax_gives_the_same_columns(transfer_syntax):
             "frame_of_reference_uid": "",
             "performed_procedure_step_start_date": None,
             "performed_procedure_step_start_time": None,
-            "scheduled_procedure_step_id": "",
-            "requested_procedure_id": "",
+            "request_attributes": [],
         },
         Level.INSTANCE: {
             "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
@@ -110,6 +109,18 @@ def test_every_native_transfer_syntax_gives_the_same_columns(transfer_syntax):
             "bits_allocated": 16,
         },
     }
+
+
+def test_of_requests_a_hundred_are_read_and_of_their_values_the_beginning():
+    requests = [Dataset() for _ in range(150)]
+    for number, request in enumerate(requests):
+        request.RequestedProcedureID = f"{number} " + "x" * 200
+
+    parsed = parse(make_file(RequestAttributesSequence=[Dataset(), *requests]))
+
+    column = parsed.columns[Level.SERIES]["request_attributes"]
+    assert len(column) == 99
+    assert {len(item["RequestedProcedureID"]) for item in column} == {64}
 
 
 def test_a_small_file_may_not_inflate_to_millions_of_values():

@@ -1,5 +1,6 @@
 """QIDO-RS as clients see it (PS3.18 10.6)."""
 
+import gzip
 import json
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from studies import query
 from studies.dicom.attributes import ATTRIBUTES, Level
 from studies.dicom.xml_model import dataset_from_xml
 from studies.dicomweb import search
-from studies.models import Instance, Study
+from studies.models import Instance, StoredObject, Study
 from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +121,54 @@ def test_a_required_key_matches(client, whole, resource, name, hit, miss):
 )
 def test_a_path_may_mix_keywords_and_tags(client, whole, name):
     assert len(found(client, SERIES, **{name: "RP-?"})) == 1
+
+
+def store_requests(store, number, *ids):
+    """A series that answers requests, each a pair of step and procedure."""
+    requests = []
+    for step, procedure in ids:
+        request = Dataset()
+        if step:
+            request.ScheduledProcedureStepID = step
+        request.RequestedProcedureID = procedure
+        requests.append(request)
+    store_studies(store, number, RequestAttributesSequence=requests)
+
+
+STEP, PROCEDURE = "00400275.00400009", "00400275.00401001"
+
+
+@pytest.mark.parametrize(
+    ("keys", "numbers"),
+    [
+        pytest.param({PROCEDURE: "RP-2"}, [1], id="the second item"),
+        pytest.param({PROCEDURE: "RP-?"}, [2, 1], id="any item"),
+        pytest.param({STEP: "SPS-2", PROCEDURE: "RP-2"}, [1], id="both in one item"),
+        pytest.param({STEP: "SPS-1", PROCEDURE: "RP-2"}, [], id="each in another item"),
+        pytest.param({STEP: "*1", PROCEDURE: "RP-?"}, [2, 1], id="wildcards in one item"),
+        pytest.param({STEP: "*1", PROCEDURE: "*2"}, [], id="wildcards, each in another item"),
+        pytest.param({STEP: '""', PROCEDURE: "RP-3"}, [1], id="one without a value"),
+        pytest.param({STEP: '""', PROCEDURE: "RP-1"}, [], id="an item without it is another"),
+        pytest.param({PROCEDURE: '""'}, [3], id="no item"),
+    ],
+)
+def test_keys_of_a_sequence_match_in_the_same_item(client, store, keys, numbers):
+    store_requests(store, 1, ("SPS-1", "RP-1"), ("SPS-2", "RP-2"), (None, "RP-3"))
+    store_requests(store, 2, ("SPS-1", "RP-1"))
+    store_requests(store, 3)
+
+    series = found(client, SERIES, emptyvaluematching="true", **keys)
+
+    assert [one["0020000E"]["Value"] for one in series] == [[f"1.6.{n}"] for n in numbers]
+
+
+@pytest.mark.parametrize("text", ['a"b', "a'b", "(a)$", "a@b", "${x}", "ä", "\U0001f600", "a/b"])
+def test_any_letter_may_be_in_an_item(client, store, text):
+    store_requests(store, 1, (None, text))
+
+    for pattern in (text, f"{text[0]}*", f"{text[:-1]}?"):
+        assert len(found(client, SERIES, **{PROCEDURE: pattern})) == 1, pattern
+    assert found(client, SERIES, **{PROCEDURE: text[:-1] or "x"}) == []
 
 
 @pytest.mark.parametrize("name", ["0020000d", "0020000D"])
@@ -307,6 +356,20 @@ def test_a_series_tells_the_request_it_answers(client, whole):
     }
 
 
+def test_a_series_tells_all_requests_it_answers(client, store):
+    store_requests(store, 1, ("SPS-1", "RP-1"), (None, "RP-2"))
+
+    (series,) = found(client, SERIES)
+
+    assert series["00400275"]["Value"] == [
+        {
+            "00400009": {"vr": "SH", "Value": ["SPS-1"]},
+            "00401001": {"vr": "SH", "Value": ["RP-1"]},
+        },
+        {"00400009": {"vr": "SH"}, "00401001": {"vr": "SH", "Value": ["RP-2"]}},
+    ]
+
+
 def test_a_required_attribute_is_there_without_a_value_and_one_where_known_is_not(client, store):
     store(make_file(StudyDate=None, StudyDescription=None))
 
@@ -483,6 +546,27 @@ def test_a_page_of_whole_headers_is_shorter(client, store, monkeypatch):
     assert len(found(client, INSTANCES)) == 2
 
 
+def test_a_page_of_whole_headers_ends_before_they_are_too_many_bytes(client, store, monkeypatch):
+    store_studies(store, 1, 2, 3)
+    size = len(StoredObject.objects.values_list("header_json", flat=True)[0].encode())
+    monkeypatch.setattr(query, "MAX_HEADER_BYTES", size * 2 + 1)
+
+    response = client.get(INSTANCES, {"includefield": "all"})
+
+    assert len(response.json()) == 2
+    assert (response["X-Total-Count"], response["X-Total-Count-Relation"]) == ("3", "eq")
+    assert "There are 1 additional" in response["Warning"]
+
+
+def test_one_whole_header_comes_whatever_its_size(client, store, monkeypatch):
+    monkeypatch.setattr(query, "MAX_HEADER_BYTES", 1)
+    store_studies(store, 1, 2)
+
+    (instance,) = found(client, INSTANCES, includefield="all", offset="1")
+
+    assert instance["00080018"]["Value"] == ["1.7.1"]
+
+
 @pytest.mark.parametrize("resource", [STUDIES, SERIES, INSTANCES, f"{STUDIES}/1.5.1/series"])
 def test_pages_put_together_are_the_whole_answer_in_its_order(client, store, resource):
     store_studies(store, 1, 2, 3, 4, 5)
@@ -510,6 +594,18 @@ def test_json_is_the_default(client, whole, accept):
 
     assert response["Content-Type"] == "application/dicom+json"
     assert json.loads(response.content)[0]["0020000D"]["Value"] == ["1.2.3"]
+
+
+def test_an_answer_is_compressed_for_who_takes_that(client, whole):
+    plain = client.get(INSTANCES, {"includefield": "all"})
+    compressed = client.get(
+        INSTANCES, {"includefield": "all"}, headers={"Accept-Encoding": "gzip, deflate"}
+    )
+
+    assert "Content-Encoding" not in plain
+    assert compressed["Content-Encoding"] == "gzip"
+    assert gzip.decompress(compressed.content) == plain.content
+    assert plain["Vary"] == compressed["Vary"] == "Accept, Accept-Encoding, Cookie"
 
 
 @pytest.mark.parametrize(
@@ -556,7 +652,11 @@ BAD = [
     "PatientID=a&PatientID=b", "PatientID=a&00100020=b", "limit=1&limit=2",
     "includefield=NoSuch", "includefield=all,StudyDate", "includefield=all&includefield=StudyDate",
     "fuzzymatching=yes", "emptyvaluematching=1", "PatientName=a%00b",
-    "PatientID=" + "*a" * 21, "PatientName=" + "a" * 257, "TimezoneOffsetFromUTC=%2B0100", "ModalitiesInStudy=C*,M*&multiplevaluematching=true",
+    "PatientID=" + "*a" * 21, "PatientName=" + "a" * 257, "TimezoneOffsetFromUTC=%2B0100",
+    "ModalitiesInStudy=C*,M*&multiplevaluematching=true", "offset=100001",
+    "PatientName=" + "\ufdd0a" * 21, "PatientName=\ufdd1", "PatientID=\U0001ffff", "PatientID=a%0Ab",
+    "PatientName=" + "\ufdfa" * 20, "PatientName=" + "\ufdfa" * 20 + "&fuzzymatching=true",
+    "PatientName=" + "a " * 11 + "&fuzzymatching=true",
 ]  # fmt: skip
 
 

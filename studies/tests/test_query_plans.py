@@ -44,13 +44,13 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
                 referring_physician_name_phonetic, referring_physician_name_folded,
                 institution_name, modalities_in_study, number_of_study_related_series,
                 number_of_study_related_instances, size_bytes, received_at, updated_at,
-                timezone_offset_from_utc)
+                timezone_offset_from_utc, patient_birth_date)
             SELECT %s, 'MRN-' || n, '', '', '', '', md5(n::text) || ' ' || md5((n * 7)::text), 'F',
                 '1.9.' || n, DATE '2015-01-01' + n %% 3650,
                 TIME '00:00' + n * 37 %% 86400 * INTERVAL '1 second', 'ACC-' || n, n::text,
                 'Study ' || md5((n * 3)::text), '', '', '', md5((n %% 500)::text), 'Site',
                 CASE WHEN n %% 100 = 0 THEN '{NM}' WHEN n %% 3 = 0 THEN '{CT}' ELSE '{DX}' END::text[],
-                1, 1, 1, now(), now(), ''
+                1, 1, 1, now(), now(), '', DATE '1930-01-01' + n * 7 %% 30000
             FROM generate_series(1, 50000) AS n
             """,
             [patient.pk],
@@ -60,11 +60,13 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
             INSERT INTO studies_series (study_id, series_instance_uid, modality, series_number,
                 series_description, body_part_examined, institution_name, frame_of_reference_uid,
                 performed_procedure_step_start_date, performed_procedure_step_start_time,
-                scheduled_procedure_step_id, requested_procedure_id,
+                request_attributes,
                 number_of_series_related_instances, size_bytes, received_at, updated_at)
             SELECT id, study_instance_uid || '.1', modalities_in_study[1], 1, '', '', '', '',
-                study_date, study_time, CASE WHEN id %% 50 = 0 THEN 'SPS-' || id ELSE '' END,
-                CASE WHEN id %% 50 = 0 THEN 'RP-' || id ELSE '' END, 1, 1, now(), now()
+                study_date, study_time, CASE WHEN id %% 50 = 0 THEN jsonb_build_array(
+                    jsonb_build_object('ScheduledProcedureStepID', 'SPS-' || id,
+                        'RequestedProcedureID', 'RP-' || id)) ELSE '[]' END,
+                1, 1, now(), now()
             FROM studies_study WHERE patient_record_id = %s
             """,
             [patient.pk],
@@ -149,6 +151,7 @@ SEARCHES = [
     (Level.STUDY, {"ReferringPhysicianName": "c4ca4238*"}, "study_by_referring_physician"),
     (Level.STUDY, {"StudyInstanceUID": "1.9.4711,1.9.4712"}, "study_instance_uid_is_unique"),
     (Level.STUDY, {"StudyTime": "101501"}, "study_by_time_of_day"),
+    (Level.STUDY, {"PatientBirthDate": "19700101"}, "study_by_birth_date"),
     (Level.STUDY, {"StudyDate": "20160101", "ModalitiesInStudy": "CT"}, "study_newest_first"),
     (Level.STUDY, {"ModalitiesInStudy": "NM"}, "study_by_modality|study_newest_first"),
     (Level.STUDY, {"StudyDate": "20160101-", "StudyTime": "10-"}, "study_newest_first"),
@@ -158,8 +161,13 @@ SEARCHES = [
     (Level.SERIES, {"Modality": "none"}, "series_by_modality"),
     (Level.SERIES, {"PatientID": "MRN-4711"}, "patient_id"),
     (Level.SERIES, {"PerformedProcedureStepStartDate": "20160101"}, "series_by_start_date"),
-    (Level.SERIES, {"00400275.00401001": "RP-50"}, "series_by_requested_procedure"),
-    (Level.SERIES, {"00400275.00400009": "SPS-50"}, "series_by_scheduled_step"),
+    (Level.SERIES, {"00400275.00401001": "RP-50"}, "series_by_request"),
+    (Level.SERIES, {"00400275.00400009": "SPS-50"}, "series_by_request"),
+    (
+        Level.SERIES,
+        {"00400275.00400009": "SPS-*", "00400275.00401001": "RP-50"},
+        "series_by_request",
+    ),
     (Level.INSTANCE, {}, "studies_instance_pkey"),
     (Level.INSTANCE, {"SOPClassUID": "1.2.67"}, "studies_instance_pkey"),
     (Level.INSTANCE, {"SOPClassUID": "1.2.9"}, "instance_by_sop_class"),

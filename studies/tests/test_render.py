@@ -202,6 +202,33 @@ def test_an_enhanced_object_says_of_each_frame_how_to_show_it():
     assert greys(content, frames=(2,)) == [0, 128]
 
 
+def test_a_frame_of_which_nothing_is_said_is_shown_as_all_are():
+    second, window = Dataset(), Dataset()
+    window.WindowCenter, window.WindowWidth, window.VOILUTFunction = "50", "1", "LINEAR"
+    second.FrameVOILUTSequence = [window]
+    content = make_file(
+        Rows=1, Columns=2, NumberOfFrames="3", WindowCenter="100.5", WindowWidth="201",
+        PixelData=np.array([0, 100] * 3, dtype="<u2").tobytes(),
+        PerFrameFunctionalGroupsSequence=[Dataset(), second, Dataset()],
+    )  # fmt: skip
+
+    shown = image(content, media_type="image/gif", frames=(1, 2, 3))
+
+    colours = [shown.seek(n) or np.asarray(shown.convert("L"))[0].tolist() for n in range(3)]
+    assert colours == [[0, 128], [0, 255], [0, 128]]
+
+
+def test_functional_groups_name_no_patient():
+    groups, measures = Dataset(), Dataset()
+    measures.PatientName = "Somebody^Else"
+    groups.PixelMeasuresSequence = [measures]
+    content = black(SharedFunctionalGroupsSequence=[groups])
+
+    named = image(content, annotation=frozenset({"patient"}))
+
+    assert named.tobytes() == image(black(), annotation=frozenset({"patient"})).tobytes()
+
+
 # --- Colours -------------------------------------------------------------------------------------
 
 
@@ -268,8 +295,18 @@ def test_a_colour_profile_is_embedded_where_it_is_wanted(wish, embedded):
     assert (found and found[128:]) == (embedded and embedded[128:])  # behind its date
 
 
-def test_grey_has_no_colour_profile():
-    assert "icc_profile" not in image(row([0, 1]), icc_profile="srgb").info
+def test_grey_has_no_profile_of_its_own():
+    assert "icc_profile" not in image(row([0, 1]), icc_profile="yes").info
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "image/jpeg"])
+def test_grey_comes_in_srgb_where_that_is_wanted(media_type):
+    content = row([0, 50, 100])
+
+    shown = image(content, media_type=media_type, icc_profile="srgb")
+
+    assert (shown.mode, shown.info["icc_profile"][128:]) == ("RGB", profile("sRGB")[128:])
+    assert greys(content, icc_profile="srgb") == greys(content)
 
 
 # --- Sizes ---------------------------------------------------------------------------------------
@@ -307,6 +344,9 @@ def test_an_image_fits_into_the_viewport_and_keeps_its_shape(viewport, size):
         ((0, 0, -20, -20), [[255, 170], [85, 0]]),
         ((10, 0, 10, 20), [[85, 85], [255, 255]]),
         ((10, 10, 999, 999), [[255, 255], [255, 255]]),
+        ((10, None, None, None), [[85, 85], [255, 255]]),
+        ((None, None, 10, 20), [[0, 0], [170, 170]]),
+        ((None, 10, -20, None), [[255, 170], [255, 170]]),
     ],
 )
 def test_a_region_is_cut_out_and_flipped(region, expected):
@@ -317,9 +357,10 @@ def test_a_region_is_cut_out_and_flipped(region, expected):
     assert np.abs(corners.astype(int) - expected).max() <= 3
 
 
-def test_a_region_outside_the_image_is_refused():
+@pytest.mark.parametrize("region", [(20, 0, 5, 5), (21, None, None, None)])
+def test_a_region_outside_the_image_is_refused(region):
     with pytest.raises(NotAvailableError, match="outside"):
-        picture(checkers(), viewport=Viewport(20, 20, (20, 0, 5, 5)))
+        picture(checkers(), viewport=Viewport(20, 20, region))
 
 
 @pytest.mark.parametrize(
@@ -337,6 +378,17 @@ def test_pixels_are_shown_square(attributes, size):
     content = make_file(Rows=20, Columns=20, PixelData=bytes(800), **attributes)
 
     assert image(content).size == size
+
+
+def test_pixels_of_another_shape_make_no_huge_image():
+    content = make_file(
+        Rows=3000, Columns=3000, PixelData=bytes(18_000_000), PixelSpacing=["10", "1"]
+    )
+
+    width, height = image(content).size
+
+    assert width * height <= 1.01 * 4096 * 4096
+    assert height == pytest.approx(10 * width, rel=0.01)
 
 
 # --- Overlays and words --------------------------------------------------------------------------

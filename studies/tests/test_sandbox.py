@@ -53,6 +53,71 @@ def test_a_worker_that_was_killed_is_replaced(worker):
     assert worker._running[0].pid != process.pid
 
 
+def test_a_worker_that_dies_with_a_request_in_its_hands_is_replaced(worker):
+    thumbnail()
+    process, _ = worker._running
+    os.kill(process.pid, signal.SIGSTOP)  # it takes no more, so the request waits for it
+    drawn = []
+    asking = threading.Thread(target=lambda: drawn.append(thumbnail()))
+    asking.start()
+    asking.join(0.3)
+    os.kill(process.pid, signal.SIGKILL)
+    asking.join()
+
+    assert drawn[0]
+    assert worker._running[0].pid != process.pid
+
+
+def test_a_worker_that_cannot_start_says_nothing_of_the_image(worker, monkeypatch):
+    monkeypatch.setattr(sandbox, "_PROGRAM", [sys.executable, "-c", "raise SystemExit(1)"])
+
+    with pytest.raises(BusyError, match="can be started"):
+        thumbnail()
+
+
+def test_a_fork_that_fails_costs_one_image_and_not_the_worker(worker, monkeypatch):
+    code = """
+        import os
+        from studies.dicom import worker
+        fork, refused = os.fork, [True] * 3
+        def sometimes():
+            if refused:
+                refused.pop()
+                raise BlockingIOError("no room")
+            return fork()
+        os.fork = sometimes
+        worker.main()
+    """
+    monkeypatch.setattr(sandbox, "_PROGRAM", [sys.executable, "-c", textwrap.dedent(code)])
+
+    with pytest.raises(BusyError, match="can be started"):
+        thumbnail()
+    process, _ = worker._running
+
+    assert thumbnail()
+    assert worker._running[0] is process
+
+
+def test_a_death_that_does_not_repeat_is_no_fault_of_the_image(worker, monkeypatch, tmp_path):
+    code = f"""
+        import os, pathlib
+        from studies.dicom import worker
+        renderer, first = worker._TASKS["render"], pathlib.Path({str(tmp_path / "first")!r})
+        def mortal(*arguments, **wishes):
+            if first.exists():
+                first.unlink()
+                os.abort()
+            return renderer(*arguments, **wishes)
+        worker._TASKS["render"] = mortal
+        worker.main()
+    """
+    monkeypatch.setattr(sandbox, "_PROGRAM", [sys.executable, "-c", textwrap.dedent(code)])
+    (tmp_path / "first").touch()
+
+    assert thumbnail()
+    assert not (tmp_path / "first").exists()
+
+
 def test_the_worker_knows_no_secrets(worker, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://user:secret@host/db")
 
@@ -92,7 +157,7 @@ def test_a_process_that_was_forked_starts_a_worker_of_its_own(worker):
 
 
 def test_a_child_that_takes_too_long_is_given_up(worker, monkeypatch):
-    monkeypatch.setattr(sandbox, "_WALL_SECONDS", 0.01)
+    monkeypatch.setattr(sandbox, "_WALL_SECONDS", 0.0001)
 
     with pytest.raises(BusyError, match="in time"):
         thumbnail()
@@ -105,6 +170,19 @@ def test_who_waits_too_long_for_a_turn_is_told_so(monkeypatch):
 
     with pytest.raises(BusyError, match="at the moment"):
         thumbnail()
+
+
+def test_who_has_begun_to_answer_waits_longer_than_who_has_not(monkeypatch):
+    monkeypatch.setattr(sandbox, "_QUEUE_SECONDS", 0.05)
+    monkeypatch.setattr(sandbox, "_AT_ONCE", threading.BoundedSemaphore(1))
+    head, frames, syntax = taken_apart(CT.read_bytes())
+    begun = transcode_frames(head, frames * 2, source=syntax, target=RLE)
+    first = next(begun)
+    sandbox._AT_ONCE.acquire()
+    threading.Timer(0.3, sandbox._AT_ONCE.release).start()
+
+    assert next(begun) == first
+    begun.close()
 
 
 def test_a_reader_who_takes_time_keeps_nobody_waiting(monkeypatch):

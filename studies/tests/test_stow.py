@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from accounts.tokens import create_token
 from studies.dicom.multipart import write_parts
 from studies.models import Instance, InstanceConflict, QuarantinedInput, StoredObject, Study
-from studies.tests.builders import CT_IMAGE_STORAGE, make_file
+from studies.tests.builders import CT_IMAGE_STORAGE, make_encapsulated, make_file
 from studies.tests.samples import full_disk
 from studies.tests.stow import (
     CANNOT_UNDERSTAND,
@@ -174,6 +175,23 @@ def test_the_same_instance_twice_in_one_request_is_stored_once(send):
     assert (Instance.objects.count(), StoredObject.objects.count()) == (1, 1)
 
 
+def test_an_instance_in_a_transfer_syntax_that_we_do_not_know_is_stored_as_it_is(send, client):
+    known = make_encapsulated([b"codes"], "1.2.840.10008.1.2.4.201")
+    content = known.replace(b"1.2.840.10008.1.2.4.201", b"1.2.840.10008.1.2.4.999")
+
+    answer = send(body(content)).json()
+
+    url = answer["00081199"]["Value"][0]["00081190"]["Value"][0]
+    response = client.get(url, headers={"accept": "application/dicom; transfer-syntax=*"})
+    assert b"".join(response) == content
+
+
+def test_nothing_is_changed_hence_no_warning_reason_is_given(send):
+    (reference,) = send(body(make_file())).json()["00081199"]["Value"]
+
+    assert "00081196" not in reference
+
+
 # --- What is not stored ------------------------------------------------------------------------
 
 
@@ -296,6 +314,28 @@ def test_nothing_is_acknowledged_when_the_store_fails(send, settings):
     assert Study.objects.count() == 0
 
 
+def test_an_instance_that_the_index_does_not_take_fails_and_others_are_stored(send):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE studies_instance ADD CHECK (sop_instance_uid <> '1.2.3.4.2')")
+
+    response = send(body(numbered(1), numbered(2), numbered(3)))
+
+    assert response.status_code == 202
+    assert stored(response.json()) == ["1.2.3.4.1", "1.2.3.4.3"]
+    assert other_failures(response.json()) == [OUT_OF_RESOURCES]
+    assert Study.objects.get().number_of_study_related_instances == 2
+
+
+def test_nothing_is_acknowledged_when_the_index_fails(send):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE studies_instance ADD CHECK (sop_instance_uid = 'none')")
+
+    response = send(body(numbered(1), numbered(2)))
+
+    assert response.status_code == 503
+    assert other_failures(response.json()) == [OUT_OF_RESOURCES] * 2
+
+
 def test_failures_for_several_reasons_are_a_conflict(send, settings):
     settings.PACS_MAX_INSTANCE_BYTES = 2000
 
@@ -391,17 +431,34 @@ def test_an_instance_that_comes_alone_and_breaks_off_is_a_bad_request(technologi
     assert not list((object_store / "incoming").iterdir())
 
 
+def test_an_instance_that_comes_alone_and_is_shorter_than_announced_is_not_stored(
+    technologist, object_store
+):
+    content = make_file(Modality="SR", PixelData=None, Rows=None, Columns=None)
+
+    response = technologist.generic(
+        "POST", STUDIES, CONTENT_TYPE="application/dicom", CONTENT_LENGTH=str(len(content) + 1),
+        **{"wsgi.input": io.BytesIO(content)},
+    )  # fmt: skip
+
+    assert response.status_code == 400
+    assert "shorter than its Content-Length" in response["Warning"]
+    assert Instance.objects.count() == 0
+    assert not list((object_store / "incoming").iterdir())
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 2**14), st.binary(max_size=8), st.booleans()), max_size=6),
     st.sampled_from([FORM, 'multipart/related; type="application/dicom+json"; boundary=b', "x"])
     | st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60),
     st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=30),
+    st.sampled_from(["", "/1.2.3", "/1.9"]),
 )
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80
 )
 def test_a_mutilated_request_is_refused_or_stored_and_what_is_acknowledged_is_kept(
-    send, object_store, changes, content_type, accept
+    send, object_store, changes, content_type, accept, study
 ):
     content = bytearray(
         body(*(numbered(number, SeriesInstanceUID="1.2.3.8") for number in range(3)))
@@ -410,7 +467,9 @@ def test_a_mutilated_request_is_refused_or_stored_and_what_is_acknowledged_is_ke
         start = position % len(content)
         content[start : start if inserted else start + len(change)] = change
 
-    response = send(bytes(content), content_type=content_type, accept=accept or "*/*")
+    response = send(
+        bytes(content), path=STUDIES + study, content_type=content_type, accept=accept or "*/*"
+    )
 
     acknowledged = set(stored(response.json())) if response.status_code in (200, 202) else set()
     kept = {

@@ -10,9 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from studies.dicom.xml_model import dataset_to_xml
-from studies.models import Instance, Study
+from studies.dicomweb import store_metadata
+from studies.models import Instance, QuarantinedInput, Study
 from studies.tests.builders import SAMPLES, make_dataset
-from studies.tests.stow import CANNOT_UNDERSTAND, TOO_LARGE, failed, other_failures, stored
+from studies.tests.samples import full_disk
+from studies.tests.stow import (
+    CANNOT_UNDERSTAND,
+    OUT_OF_RESOURCES,
+    TOO_LARGE,
+    UNSUPPORTED_TRANSFER_SYNTAX,
+    failed,
+    other_failures,
+    stored,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +51,7 @@ def send(sign_in):
 
     def send(*parts: tuple[str, str, bytes], root: str = JSON, **headers):
         body = b"".join(
-            f"--b\r\nContent-Type: {kind}\r\nContent-Location: {location}\r\n\r\n".encode()
+            f"--b\r\nContent-Type: {kind}\r\nContent-Location: {location}\r\n\r\n".encode("latin-1")
             + content
             + b"\r\n"
             for kind, location, content in parts
@@ -250,6 +260,60 @@ def test_bulk_data_beyond_the_limit_are_refused(send, settings):
     assert other_failures(response.json()) == [TOO_LARGE]
 
 
+def test_an_instance_for_which_there_is_no_room_does_not_hide_what_was_stored(send):
+    twice = {"vr": "OB", "BulkDataURI": "pixels"}
+    large = metadata(x00080018=text("UI", "1.2.3.5"), x00420011=twice)
+
+    with full_disk(300_000):
+        response = send(as_json(metadata(x7FE00010=None), large), pixels(bytes(200_000)))
+
+    assert response.status_code == 202
+    assert stored(response.json()) == ["1.2.3.4"]
+    assert other_failures(response.json()) == [OUT_OF_RESOURCES]
+
+
+def test_texts_that_name_the_same_bulk_data_do_not_fill_the_memory(send):
+    texts = {
+        f"x0099{number:04X}": {"vr": "UT", "BulkDataURI": "pixels"} for number in range(4096, 4101)
+    }
+
+    response = send(as_json(metadata(**texts)), pixels(b" " * 13 * 1024 * 1024))
+
+    assert response.status_code == 413
+    assert failed(response.json()) == [("1.2.3.4", TOO_LARGE)]
+
+
+def test_instances_that_name_the_same_bulk_data_do_not_fill_the_disk(send, monkeypatch):
+    monkeypatch.setattr(store_metadata, "_SHARED_BYTES", 0)
+    models = [metadata(x00080018=text("UI", f"1.2.3.4.{number}")) for number in range(5)]
+
+    response = send(as_json(*models), pixels())
+
+    assert response.status_code == 202
+    assert stored(response.json()) == ["1.2.3.4.0", "1.2.3.4.1"]
+    assert other_failures(response.json()) == [CANNOT_UNDERSTAND]
+    assert "too many times" in response["Warning"]
+
+
+def test_metadata_that_are_no_instances_are_given_up_before_they_fill_the_quarantine(
+    send, monkeypatch
+):
+    monkeypatch.setattr(store_metadata, "_MAX_REFUSED", 3)
+
+    response = send(as_json(*[{}] * 5))
+
+    assert response.status_code == 400
+    assert other_failures(response.json()) == [CANNOT_UNDERSTAND] * 4
+
+
+def test_metadata_of_more_instances_than_are_taken_are_a_bad_request(send):
+    response = send((JSON, "", b"[" + b"{}," * 50_000 + b"{}]"))
+
+    assert response.status_code == 400
+    assert "more than 50000 instances" in response["Warning"]
+    assert QuarantinedInput.objects.count() == 0
+
+
 def test_bulk_data_that_are_named_again_and_again_do_not_multiply(send, settings):
     settings.PACS_MAX_INSTANCE_BYTES = 100_000
     copies = {
@@ -268,9 +332,14 @@ def test_bulk_data_that_are_named_again_and_again_do_not_multiply(send, settings
 def test_pixel_data_in_an_encoding_that_we_cannot_write_are_refused(send, kind):
     response = send(as_json(metadata()), pixels(kind=kind))
 
-    assert failed(response.json()) == [("1.2.3.4", CANNOT_UNDERSTAND)]
+    assert failed(response.json()) == [("1.2.3.4", UNSUPPORTED_TRANSFER_SYNTAX)]
 
 
+LATIN = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=20)
+KINDS = [
+    "application/octet-stream", "image/jls", "application/octet-stream; transfer-syntax=1.2",
+    'image/jpeg; transfer-syntax="', "application/octet-stream; =;;", "",
+]  # fmt: skip
 ELEMENTS = st.fixed_dictionaries(
     {"vr": st.sampled_from(["PN", "DS", "IS", "SQ", "OW", "AT", "UI", "FD", "US", "DA", "XX", "UN"])},
     optional={
@@ -288,14 +357,18 @@ ELEMENTS = st.fixed_dictionaries(
         max_size=4,
     ),
     st.binary(max_size=40),
+    st.sampled_from(KINDS) | LATIN,
+    st.just("pixels") | LATIN,
 )
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
 )
-def test_whatever_metadata_say_the_answer_names_every_instance_once(send, changes, content):
-    response = send(as_json(metadata(**changes)), pixels(content))
+def test_whatever_metadata_say_the_answer_names_every_instance_once(
+    send, changes, content, kind, location
+):
+    response = send(as_json(metadata(**changes)), (kind, location, content))
 
     answer = response.json()
     told = len(stored(answer)) + len(failed(answer)) + len(other_failures(answer))
-    assert response.status_code in (200, 409)
+    assert response.status_code in (200, 400, 409)
     assert told == 1

@@ -89,6 +89,12 @@ def ramp_file(bits: int, *, signed: bool = False, **attributes: object) -> bytes
     )  # fmt: skip
 
 
+def noise_file() -> bytes:
+    """Values of which none can be told from those before: they grow by compression."""
+    pixels = np.random.default_rng(3).integers(0, 65536, (128, 128), dtype=np.uint16)
+    return make_file(Rows=128, Columns=128, PixelData=pixels.tobytes())
+
+
 def planar_file() -> bytes:
     """RGB, colour by plane."""
     pixels = np.random.default_rng(2).integers(0, 256, (3, 16, 16), dtype=np.uint8)
@@ -118,6 +124,7 @@ NATIVE_FILES = {
     "signed, 12 bits": lambda: ramp_file(12, signed=True),
     "signed, 16 bits": lambda: ramp_file(16, signed=True),
     "inverted": lambda: ramp_file(10, PhotometricInterpretation="MONOCHROME1"),
+    "noise": noise_file,
     "colour by plane": planar_file,
     "implicit VR": lambda: sample("MR_small_implicit.dcm"),
     "big endian": lambda: sample("MR_small_bigendian.dcm"),

@@ -1,6 +1,7 @@
 """Rendered and thumbnail resources of WADO-RS (PS3.18 10.4.1.1.3, 10.4.1.1.4)."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, strategies
 from hypothesis import settings as hypothesis_settings
 from PIL import Image
 
+from studies import rendering
 from studies.dicom.pixels import Rendering, Viewport, Window
 from studies.dicomweb.rendered import parse_rendering
 from studies.errors import InvalidQueryError
@@ -181,6 +183,77 @@ def test_another_window_is_another_image(client, store):
     assert response.status_code == 200
 
 
+def test_a_study_that_the_client_has_is_not_drawn_again(client, store, object_store):
+    store(make_grey())
+    etag = client.get(f"{STUDY}/rendered")["ETag"]
+    for path in (object_store / "instances").rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+    response = client.get(f"{STUDY}/rendered", headers={"If-None-Match": etag})
+    other = client.get(f"{SERIES}/rendered?quality=3", headers={"If-None-Match": etag})
+
+    assert (response.status_code, response["ETag"]) == (304, etag)
+    assert other.status_code != 304
+
+
+def make_long(count: int) -> bytes:
+    """Frames of one pixel each."""
+    return make_file(
+        Rows=1, Columns=1, BitsAllocated=8, BitsStored=8, HighBit=7, NumberOfFrames=str(count),
+        PixelData=bytes(count),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("resource", "accept"),
+    [
+        pytest.param(f"{INSTANCE}/rendered", "image/gif", id="an animation"),
+        pytest.param(f"{INSTANCE}/rendered", "multipart/related; type=image/png", id="an instance"),
+        pytest.param(f"{STUDY}/rendered", "multipart/related; type=image/png", id="a study"),
+    ],
+)
+def test_too_many_frames_are_refused_before_anything_is_read(
+    client, store, object_store, resource, accept
+):
+    store(make_long(2_000_000))
+    for path in (object_store / "instances").rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+    response = client.get(resource, headers={"Accept": accept})
+
+    assert response.status_code == 406
+    assert "2000000 frames" in response.json()["error"]
+
+
+def test_an_animation_of_too_many_pixels_is_refused(client, store):
+    store(make_long(500))
+    Instance.objects.update(rows=1000, columns=1000)
+
+    response = client.get(f"{INSTANCE}/rendered", headers={"Accept": "image/gif"})
+
+    assert (response.status_code, "too large" in response.json()["error"]) == (406, True)
+
+
+def test_of_an_instance_nothing_is_tried_after_a_frame_that_cannot_be_drawn(client, store):
+    segments = struct.pack("<16L", 2, 64, 66, *[0] * 13) + b"\xf1\x00" * 2  # 4 × 4 zeros
+    store(make_encapsulated([segments, b"no codestream", segments]))
+
+    found = parts_with_headers(client.get(f"{STUDY}/rendered"))
+
+    assert [headers["Content-Location"][-18:] for headers, _ in found] == ["/frames/1/rendered"]
+
+
+def test_who_loses_all_time_with_what_cannot_be_drawn_is_told_so(client, store, monkeypatch):
+    monkeypatch.setattr(rendering, "_MAX_LOST_SECONDS", 0)
+    store(make_encapsulated([b"no codestream"]))
+
+    response = client.get(f"{STUDY}/rendered")
+
+    assert (response.status_code, "cannot be drawn" in response.json()["error"]) == (503, True)
+
+
 # --- Parameters ------------------------------------------------------------------------------------
 
 
@@ -213,20 +286,71 @@ def test_parameters_say_how_an_image_is_shown():
         pytest.param({"viewport": "512"}, id="viewport without height, 8.3.5.1.3"),
         pytest.param({"viewport": "0,512"}, id="viewport of no width"),
         pytest.param({"viewport": "9000,512"}, id="viewport beyond the limit"),
-        pytest.param({"viewport": "512,512,1,2,3"}, id="region without height"),
+        pytest.param({"viewport": "8000,8000"}, id="viewport of too many pixels"),
+        pytest.param({"viewport": ""}, id="viewport that is empty"),
+        pytest.param({"viewport": ",512"}, id="viewport without width"),
+        pytest.param({"viewport": "512,512,1,2,3,4,5"}, id="a value too many of a region"),
         pytest.param({"viewport": "512,512,1,2,0,3"}, id="region of no width"),
         pytest.param({"viewport": "512,x"}, id="viewport that is no number"),
         pytest.param({"quality": "0"}, id="quality 0, 8.3.5.1.2"),
         pytest.param({"quality": "101"}, id="quality over 100"),
         pytest.param({"quality": "high"}, id="quality in words"),
+        pytest.param({"quality": "0100999999"}, id="quality with zeros"),
+        pytest.param({"quality": ""}, id="quality that is empty"),
+        pytest.param({"window": ""}, id="window that is empty"),
+        pytest.param({"annotation": ""}, id="annotation that is empty"),
+        pytest.param({"annotation": "patient,a\nb"}, id="annotation that is no word"),
+        pytest.param({"annotation": ",".join(["a"] * 17)}, id="too many annotations"),
+        pytest.param({"charset": "bogus"}, id="character set that is unknown, 8.3.3.2"),
+        pytest.param({"charset": ""}, id="character set without a name"),
         pytest.param({"quality": "\u0661"}, id="quality in other digits"),
-        pytest.param({"annotation": "everything"}, id="annotation, 8.3.5.1.1"),
         pytest.param({"iccprofile": "rommrgb"}, id="a profile that is not offered"),
     ],
 )
 def test_a_parameter_that_cannot_be_understood_is_refused(query):
     with pytest.raises(InvalidQueryError):
         parse_rendering(query, "image/jpeg")
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        pytest.param("512,512,,,512,512", (None, None, 512.0, 512.0), id="PS3.18 8.3.5.1.3"),
+        pytest.param("64,64,1,1", (1.0, 1.0, None, None), id="the last ones left out"),
+        pytest.param("64,64,,2,-3", (None, 2.0, -3.0, None), id="some of it"),
+    ],
+)
+def test_what_is_not_said_of_a_region_reaches_to_the_edges(text, region):
+    rendering = parse_rendering({"viewport": text}, "image/png")
+
+    assert rendering.viewport.source == region
+
+
+def test_a_character_set_that_is_known_changes_nothing():
+    query = {"charset": "UTF-8;q=0.9, ISO-8859-1"}
+
+    assert parse_rendering(query, "image/png") == Rendering("image/png")
+
+
+@pytest.mark.parametrize("profile", ["yes", "srgb"])
+def test_a_type_that_holds_no_colour_profile_is_refused_one(profile):
+    with pytest.raises(InvalidQueryError, match="image/gif"):
+        parse_rendering({"iccprofile": profile}, "image/gif")
+
+
+def test_an_annotation_that_is_not_supported_is_ignored_with_a_warning(client, store):
+    """PS3.18 8.3.5.1.1."""
+    store(make_grey())
+    known = client.get(f"{INSTANCE}/rendered?annotation=patient")
+
+    response = client.get(f"{INSTANCE}/rendered?annotation=patient,measurements")
+
+    assert response["Warning"] == (
+        "299 http://testserver/dicom-web: "
+        '"The following annotations are not supported: measurements"'
+    )
+    assert response.content == known.content
+    assert "Warning" not in known
 
 
 def test_a_bad_parameter_is_answered_with_a_sentence(client, store):
@@ -245,7 +369,8 @@ def test_whatever_is_asked_for_is_understood_or_refused(text):
             rendering = parse_rendering({name: text}, "image/png")
         except InvalidQueryError:
             continue
-        assert rendering.viewport is None or 1 <= rendering.viewport.width <= 8192
+        viewport = rendering.viewport
+        assert viewport is None or 1 <= viewport.width * viewport.height <= 4096 * 4096
 
 
 # --- Thumbnails of every level ---------------------------------------------------------------------
@@ -278,6 +403,35 @@ def test_a_thumbnail_knows_no_parameter_but_its_size(client, store, query):
 
     assert image(response).size == (8, 4)
     assert response.content == expected.content
+
+
+def test_the_viewport_of_a_thumbnail_has_no_region(client, store):
+    store(make_grey())
+
+    assert client.get(f"{INSTANCE}/thumbnail?viewport=8,8,0,0,2,2").status_code == 400
+
+
+@pytest.mark.parametrize("media_type", ["image/jpeg", "image/png"])
+def test_a_thumbnail_is_no_larger_than_the_image(client, store, media_type):
+    store(make_grey())
+
+    response = client.get(f"{INSTANCE}/thumbnail", headers={"Accept": media_type})
+
+    assert image(response).size == (16, 8)
+    assert "Accept" in response["Vary"].split(", ")
+
+
+def test_a_thumbnail_that_the_client_has_is_not_read_again(client, store, object_store):
+    store(make_grey())
+    etag = client.get(f"{INSTANCE}/thumbnail")["ETag"]
+    for path in object_store.rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+    response = client.get(f"{INSTANCE}/thumbnail", headers={"If-None-Match": etag})
+
+    assert response.status_code == 304
+    assert "Accept" in response["Vary"].split(", ")
 
 
 def test_a_frame_has_a_thumbnail_of_its_own(client, store):

@@ -81,6 +81,7 @@ def test_a_window_is_applied(ask):
     [
         pytest.param({"rows": "4"}, (8, 4), id="rows"),
         pytest.param({"columns": "4"}, (4, 2), id="columns"),
+        pytest.param({"rows": "3000"}, (5592, 2796), id="rows beyond 16 megapixels"),
         pytest.param({"rows": "64", "columns": "32"}, (32, 16), id="the tighter of both"),
         pytest.param({"region": "0,0,0.5,1"}, (8, 8), id="a region"),
         pytest.param({"region": "0.5,0,1,1", "rows": "32"}, (32, 32), id="a region, enlarged"),
@@ -161,6 +162,7 @@ def test_a_mandatory_parameter_that_is_missing_is_told(client, store, missing):
         pytest.param({"frameNumber": "0"}, 400, "1 to 3", id="frame 0, PS3.18 9.5.2"),
         pytest.param({"frameNumber": "4"}, 400, "1 to 3", id="a frame too many"),
         pytest.param({"frameNumber": "1,2"}, 400, "1 to 3", id="several frames"),
+        pytest.param({"frameNumber": f"{1:012}9999"}, 400, "1 to 3", id="a frame with many zeros"),
         pytest.param({"windowCenter": "40"}, 400, "together", id="half a window"),
         pytest.param({"windowCenter": "a", "windowWidth": "1"}, 400, "number", id="no window"),
         pytest.param({"windowCenter": "1", "windowWidth": "0"}, 400, "wider", id="closed window"),
@@ -170,6 +172,7 @@ def test_a_mandatory_parameter_that_is_missing_is_told(client, store, missing):
         pytest.param({"region": "0.5,0,0.5,1"}, 400, "region", id="an empty region"),
         pytest.param({"region": "0,0,2,1"}, 400, "region", id="a region outside of the image"),
         pytest.param({"imageQuality": "0"}, 400, "imageQuality", id="no quality"),
+        pytest.param({"imageQuality": "0100999"}, 400, "imageQuality", id="quality with zeros"),
         pytest.param({"annotation": "all"}, 400, "annotation", id="no such annotation"),
         pytest.param(
             {"transferSyntax": "1.2.840.10008.1.2.1"}, 400, "transferSyntax",
