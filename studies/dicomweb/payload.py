@@ -14,7 +14,6 @@ from studies.dicom.multipart import new_boundary, write_parts
 
 # Pixels of an instance never change, but it may be deleted, or the right to see it be withdrawn.
 REVALIDATE = "private, no-cache"
-UNCHANGING = REVALIDATE
 
 # To be raised with every change of what codecs, renderers or writers make of the same object.
 _FORM = 1

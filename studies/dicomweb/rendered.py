@@ -21,7 +21,6 @@ from studies.dicomweb.media_types import (
 )
 from studies.dicomweb.payload import (
     REVALIDATE,
-    UNCHANGING,
     Part,
     etag_of,
     multipart,
@@ -108,7 +107,7 @@ def rendered_image(request: HttpRequest, frames: Frames, wanted: Rendering) -> H
     response = unless_unchanged(
         request,
         etag,
-        REVALIDATE if wanted.annotation else UNCHANGING,
+        REVALIDATE,
         lambda: _image(request, frames, wanted),
     )
     patch_vary_headers(response, ["Accept"])
