@@ -118,14 +118,34 @@ def test_a_death_that_does_not_repeat_is_no_fault_of_the_image(worker, monkeypat
     assert not (tmp_path / "first").exists()
 
 
-def test_the_worker_knows_no_secrets(worker, monkeypatch):
+def tell(monkeypatch, words: str) -> str:
+    """What this expression is in a child."""
+    code = f"""
+        import ctypes, os, resource
+        from studies.dicom import worker
+        worker._TASKS["tell"] = lambda head: lambda message: str({words}).encode()
+        worker.main()
+    """
+    monkeypatch.setattr(sandbox, "_PROGRAM", [sys.executable, "-c", textwrap.dedent(code)])
+    with sandbox.child("tell", b"head") as child:
+        return child.ask(b"frame").decode()
+
+
+def test_a_child_knows_no_secrets(worker, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://user:secret@host/db")
 
-    thumbnail()
+    environment = tell(monkeypatch, "dict(os.environ)")
 
-    environment = Path(f"/proc/{worker._running[0].pid}/environ").read_bytes()
-    assert b"OPENBLAS_NUM_THREADS" in environment
-    assert b"secret" not in environment
+    assert "OPENBLAS_NUM_THREADS" in environment
+    assert "secret" not in environment
+
+
+def test_a_child_has_renounced_what_it_does_not_need(worker, monkeypatch):
+    limits = (f"resource.getrlimit(resource.RLIMIT_{n})[1]" for n in ("NPROC", "FSIZE", "NOFILE"))
+    # linux/prctl.h: whether it may gain privileges, and be looked into.
+    options = (f"ctypes.CDLL(None).prctl({number}, 0, 0, 0, 0)" for number in (39, 3))
+
+    assert tell(monkeypatch, f"[{', '.join([*limits, *options])}]") == "[0, 0, 16, 1, 0]"
 
 
 def test_the_worker_ends_with_the_server():
