@@ -213,12 +213,15 @@ def name_matches(name, value):
     return all(any(like(one, group) for group in groups) for one in asked if one)
 
 
+SEPARATORS = ("^", " ", ",")
+
+
 def folded(pattern):
     """Between wildcards as any name, but separators next to one remain."""
     pieces = []
     for piece in re.split(r"([*?])", pattern):
         core = plain(piece)
-        left, right = piece[:1] in ("^", " "), piece[-1:] in ("^", " ")
+        left, right = piece[:1] in SEPARATORS, piece[-1:] in SEPARATORS
         if piece in ("*", "?"):
             pieces.append(piece)
         elif core:

@@ -203,6 +203,32 @@ def test_fuzzy_matching_finds_a_similar_name(client, whole, name):
     assert len(found(client, STUDIES, PatientName=name, fuzzymatching="true")) == 1
 
 
+GROUPS = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("yamada^tarou", id="alphabetic"),
+        pytest.param("山田^太郎", id="ideographic"),
+        pytest.param("やまだ^た*", id="phonetic"),
+        pytest.param("Yamada*=山田*=やまだ*", id="all three"),
+        pytest.param("==やまだ^たろう", id="phonetic in its place"),
+    ],
+)
+def test_a_name_is_found_by_each_of_its_groups(client, store, name):
+    store(make_file(PatientName=GROUPS))
+
+    assert len(found(client, STUDIES, PatientName=name)) == 1
+
+
+@pytest.mark.parametrize("name", ["やまだ", "Yamada^Tarou=鈴木^太郎", "*花子"])
+def test_a_name_of_other_groups_is_not_found(client, store, name):
+    store(make_file(PatientName=GROUPS))
+
+    assert found(client, STUDIES, PatientName=name) == []
+
+
 @pytest.mark.parametrize("name", ["urgen", "schmidt", "jurgen schmidt"])
 def test_fuzzy_matching_does_not_find_another_name(client, whole, name):
     assert found(client, STUDIES, PatientName=name, fuzzymatching="true") == []
@@ -435,7 +461,7 @@ def test_a_key_without_a_value_asks_for_its_field(client, whole):
     assert study["00100021"]["Value"] == ["HOSPITAL"]
 
 
-def test_an_instance_includes_any_attribute_of_its_header(client, whole):
+def test_an_instance_includes_any_standard_attribute_of_its_header(client, whole):
     (instance,) = found(client, INSTANCES, includefield="ProtocolName,00281054")
 
     assert instance["00181030"] == {"vr": "LO", "Value": ["Head routine"]}
@@ -565,6 +591,14 @@ def test_one_whole_header_comes_whatever_its_size(client, store, monkeypatch):
     (instance,) = found(client, INSTANCES, includefield="all", offset="1")
 
     assert instance["00080018"]["Value"] == ["1.7.1"]
+
+
+def test_the_bounds_of_a_page_are_those_of_the_conformance_statement(client, whole):
+    bounds = (query.MAX_RESULTS, query.MAX_HEADERS, query.MAX_OFFSET, query.MATCH_COUNT_LIMIT)
+
+    assert bounds == (1000, 50, 100_000, 1000)
+    assert query.MAX_HEADER_BYTES == 64 * 1024 * 1024
+    assert client.get(STUDIES, {"offset": "100000"}).status_code == 200
 
 
 @pytest.mark.parametrize("resource", [STUDIES, SERIES, INSTANCES, f"{STUDIES}/1.5.1/series"])
