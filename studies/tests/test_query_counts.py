@@ -41,7 +41,10 @@ def many(store):
         pytest.param("/dicom-web/studies?limit=9", WHO + 1, id="search for studies, more remain"),
         pytest.param("/dicom-web/studies/1.2.3/series", WHO + 1, id="search for series"),
         pytest.param("/dicom-web/series?Modality=CT&limit=1", WHO + 1, id="search for all series"),
-        pytest.param("/dicom-web/instances?includefield=all", WHO + 1, id="all of all instances"),
+        pytest.param(
+            "/dicom-web/instances?includefield=all", WHO + 3,
+            id="all of all instances: the page, the sizes of its headers, its headers",
+        ),
         pytest.param("/dicom-web/studies/1.2.3/instances", WHO + 1, id="search for instances"),
         pytest.param(
             "/dicom-web/studies/1.2.3/metadata", WHO + 1 + 3,
