@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.usefixtures("fifty_thousand_studies"),
     pytest.mark.xdist_group("plans"),
+    pytest.mark.timeout(300),  # to make the rows takes its time
 ]
 
 
