@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from studies import retrieve
 from studies.dicom.dicomdir import Directory, needs_header
 from studies.dicomweb.media_types import ZIP, accepted
-from studies.dicomweb.payload import REVALIDATE, etag_of, unless_unchanged
+from studies.dicomweb.payload import etag_of, unless_unchanged
 from studies.errors import NotAvailableError
 from studies.models import Instance
 
@@ -49,7 +49,7 @@ def retrieve_archive(
     found = retrieve.find_instance_set(request.user, study, series, instance)
     name = f"{instance or series or study}.zip"
     etag = etag_of(found.state, ZIP, is_strong=False)
-    return unless_unchanged(request, etag, REVALIDATE, lambda: _download(request, found, name))
+    return unless_unchanged(request, etag, lambda: _download(request, found, name))
 
 
 def _download(

@@ -27,6 +27,7 @@ from studies.dicomweb.media_types import (
     ZIP,
     accepted,
 )
+from studies.dicomweb.payload import base_url
 from studies.dicomweb.store import store_instances
 from studies.errors import NotAvailableError
 
@@ -121,7 +122,7 @@ TRANSACTIONS = {
 def retrieve_capabilities(request: HttpRequest) -> HttpResponse:
     """The resource that is asked and all below it (PS3.18 H), as XML or JSON."""
     route = request.resolver_match.route if request.resolver_match else ""
-    base = request.build_absolute_uri("/dicom-web")
+    base = base_url(request)
     description = describe(route.removeprefix("dicom-web/"), base_url=base)
     for wish in accepted(request):
         if wish.accepts(WADL):

@@ -175,12 +175,6 @@ class Offer:
         return f"{self.media_type}; transfer-syntax={transfer_syntax}"
 
 
-def require_json(request: HttpRequest) -> None:
-    """Raises NotAvailableError unless the client takes the DICOM JSON model."""
-    if not any(r.accepts(DICOM_JSON) or r.type == "application/json" for r in accepted(request)):
-        raise NotAvailableError(f"This resource is available as {DICOM_JSON} only.")
-
-
 def prefers_xml(request: HttpRequest, *, in_parts: bool = True) -> bool:
     """Which of the two forms of metadata the client likes better (PS3.18 8.7.3.2).
 

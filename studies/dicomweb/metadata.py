@@ -12,6 +12,7 @@ from studies import metadata, retrieve
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM_JSON, parse_accept, prefers_xml
 from studies.dicomweb.models import as_array, as_xml_parts
+from studies.dicomweb.payload import base_url
 from studies.models import Series
 
 
@@ -92,11 +93,6 @@ def _digest(*texts: str, as_xml: bool) -> str:
 def _takes_gzip(request: HttpRequest) -> bool:
     wishes = parse_accept(request.headers.get("Accept-Encoding", ""))
     return any(wish.type in ("gzip", "*") for wish in wishes)
-
-
-def base_url(request: HttpRequest) -> str:
-    """Address of the service as this client calls it."""
-    return request.build_absolute_uri("/dicom-web")
 
 
 def _unchanged(request: HttpRequest, etag: str) -> HttpResponseBase | None:

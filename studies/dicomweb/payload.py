@@ -23,6 +23,11 @@ _JOINED_BYTES = 256 * 1024
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))$")
 
 
+def base_url(request: HttpRequest) -> str:
+    """Address of the service as this client calls it."""
+    return request.build_absolute_uri("/dicom-web")
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of a multipart payload, its address in Content-Location."""
@@ -136,11 +141,11 @@ def etag_of(*form: object, is_strong: bool = True) -> str:
 
 
 def unless_unchanged(
-    request: HttpRequest, etag: str, cache: str, make: Callable[[], HttpResponseBase]
+    request: HttpRequest, etag: str, make: Callable[[], HttpResponseBase]
 ) -> HttpResponseBase:
     """304 where the client already has it, before anything is read."""
     response = get_conditional_response(request, etag=etag) or make()
     if response.status_code < 400:  # noqa: PLR2004 - an error is not the representation
         response.headers["ETag"] = etag
-        response.headers["Cache-Control"] = cache
+        response.headers["Cache-Control"] = REVALIDATE
     return response

@@ -22,6 +22,7 @@ from studies.dicomweb.media_types import (
 from studies.dicomweb.payload import (
     REVALIDATE,
     Part,
+    base_url,
     etag_of,
     multipart,
     unless_unchanged,
@@ -107,7 +108,6 @@ def rendered_image(request: HttpRequest, frames: Frames, wanted: Rendering) -> H
     response = unless_unchanged(
         request,
         etag,
-        REVALIDATE,
         lambda: _image(request, frames, wanted),
     )
     patch_vary_headers(response, ["Accept"])
@@ -124,7 +124,7 @@ def _rendered_parts(
     request: HttpRequest, instances: Iterable[Frames], wanted: Rendering, content_name: object
 ) -> HttpResponseBase:
     """Every frame in a part; `content_name` is another where the pixels are others."""
-    base = request.build_absolute_uri("/dicom-web")
+    base = base_url(request)
     parts = (
         Part(
             wanted.media_type,
@@ -138,16 +138,14 @@ def _rendered_parts(
         response.headers["Cache-Control"] = REVALIDATE
         return response
     etag = etag_of(content_name, wanted, is_strong=False)
-    return unless_unchanged(
-        request, etag, REVALIDATE, lambda: multipart(request, wanted.media_type, parts)
-    )
+    return unless_unchanged(request, etag, lambda: multipart(request, wanted.media_type, parts))
 
 
 def _tell_what_is_ignored(request: HttpRequest, response: HttpResponseBase) -> None:
     """The warning of PS3.18 8.3.5.1.1."""
     _, ignored = parse_annotation(request.GET.get("annotation"))
     if ignored:
-        base = request.build_absolute_uri("/dicom-web")
+        base = base_url(request)
         said = f"The following annotations are not supported: {', '.join(ignored)}"
         response.headers["Warning"] = f'299 {base}: "{said}"'
 
@@ -196,7 +194,6 @@ def _kept_thumbnail(request: HttpRequest, key: str) -> HttpResponseBase:
     response = unless_unchanged(
         request,
         f'"{key[-16:]}"',
-        REVALIDATE,
         lambda: HttpResponse(rendering.read_thumbnail(key), content_type=JPEG),
     )
     patch_vary_headers(response, ["Accept"])

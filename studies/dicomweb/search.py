@@ -12,8 +12,8 @@ from studies.dicom.attributes import Level, tag_path
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.matches import Selection, select, writer_of
 from studies.dicomweb.media_types import DICOM_JSON, prefers_xml
-from studies.dicomweb.metadata import base_url
 from studies.dicomweb.models import as_array, as_xml_parts
+from studies.dicomweb.payload import base_url
 from studies.errors import InvalidQueryError
 from studies.matching import Options
 

@@ -13,6 +13,7 @@ from studies.dicom.multipart import Part, Readable, read_parts
 from studies.dicom.xml_model import dataset_to_xml
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, prefers_xml
+from studies.dicomweb.payload import base_url
 from studies.dicomweb.store_metadata import MAX_INSTANCES, composed_instances
 from studies.errors import (
     ArchiveError,
@@ -55,7 +56,7 @@ def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
     if not access.may_store(request.user):
         raise NotPermittedError("Your role does not allow you to store.")
     in_xml = prefers_xml(request, in_parts=False)
-    report = _Report(base_url=request.build_absolute_uri("/dicom-web"))
+    report = _Report(base_url=base_url(request))
     try:
         for result in ingest.store_instances(
             _streams(request), provenance=_provenance(request), study_instance_uid=study

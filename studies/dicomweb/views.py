@@ -23,8 +23,8 @@ from studies.dicomweb.media_types import (
     offer_instances,
 )
 from studies.dicomweb.payload import (
-    REVALIDATE,
     Part,
+    base_url,
     etag_of,
     multipart,
     single_part,
@@ -52,7 +52,6 @@ def retrieve_instances(
     return unless_unchanged(
         request,
         etag,
-        REVALIDATE,
         lambda: multipart(request, DICOM, _instance_parts(request, offer, found)),
     )
 
@@ -88,13 +87,13 @@ def instance_payload(
         response.headers["Content-Disposition"] = name
         return response
 
-    return unless_unchanged(request, etag, REVALIDATE, make)
+    return unless_unchanged(request, etag, make)
 
 
 def _instance_parts(
     request: HttpRequest, offer: Offer, instances: Iterable[Instance]
 ) -> Iterator[Part]:
-    base = _base_url(request)
+    base = base_url(request)
     for instance in instances:
         syntax = offer.transfer_syntaxes[instance.stored_object.transfer_syntax_uid]
         file = retrieve.retrieve_instance(instance, syntax)
@@ -105,10 +104,6 @@ def _set_of(instance: Instance) -> retrieve.InstanceSet:
     stored = instance.stored_object
     syntaxes = frozenset({stored.transfer_syntax_uid})
     return retrieve.InstanceSet([instance.pk], syntaxes, stored.sha256)
-
-
-def _base_url(request: HttpRequest) -> str:
-    return request.build_absolute_uri("/dicom-web")
 
 
 # --- Frames ---------------------------------------------------------------------------------------
@@ -137,14 +132,14 @@ def _frames(request: HttpRequest, found: Frames) -> HttpResponseBase:
         if offer.single_part:
             frame = frames if request.method == "HEAD" else _in_memory(frames)
             return single_part(request, content_type, frame, etag=etag)
-        url = retrieve.instance_url(_base_url(request), found.instance)
+        url = retrieve.instance_url(base_url(request), found.instance)
         parts = (
             Part(content_type, [frame], f"{url}/frames/{number}")
             for number, frame in zip(found.numbers, frames, strict=True)
         )
         return multipart(request, offer.media_type, parts)
 
-    return unless_unchanged(request, etag, REVALIDATE, make)
+    return unless_unchanged(request, etag, make)
 
 
 def _in_memory(frames: Iterator[bytes]) -> Ranged:
@@ -214,13 +209,13 @@ def _bulk_data(
             raise NotFoundError("There is no bulk data.")
         return multipart(request, offer.media_type, itertools.chain([first], parts))
 
-    return unless_unchanged(request, etag, REVALIDATE, make)
+    return unless_unchanged(request, etag, make)
 
 
 def _bulk_parts(
     request: HttpRequest, offer: Offer, instances: Iterable[Instance], *, pixels_only: bool
 ) -> Iterator[Part]:
-    base = _base_url(request)
+    base = base_url(request)
     for instance in instances:
         syntax = offer.transfer_syntaxes[content.web_transfer_syntax(instance.stored_object)]
         url = retrieve.instance_url(base, instance)
@@ -249,7 +244,7 @@ def _bulk_value(request: HttpRequest, found: Instance, tag: str) -> HttpResponse
     def make() -> HttpResponseBase:
         if offer.single_part:
             return single_part(request, _OCTETS, value, etag=etag)
-        url = retrieve.instance_url(_base_url(request), found)
+        url = retrieve.instance_url(base_url(request), found)
         return multipart(request, OCTET_STREAM, [Part(_OCTETS, value, f"{url}/bulkdata/{tag}")])
 
-    return unless_unchanged(request, etag, REVALIDATE, make)
+    return unless_unchanged(request, etag, make)
