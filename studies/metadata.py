@@ -84,15 +84,15 @@ def _prepare(series: Series, base_url: str, etag: str) -> bytes:
 
 
 def _headers(series: Series, base_url: str) -> Iterator[str]:
+    def of_series(instance: Instance) -> Instance:
+        instance.series = series  # which is read already
+        return instance
+
     # By number first, since one statement for all would hold all headers in memory.
     order = list(series.instances.order_by("instance_number", "id").values_list("pk", flat=True))
-    for start in range(0, len(order), _CHUNK):
-        keys = order[start : start + _CHUNK]
-        rows = Instance.objects.select_related("stored_object").in_bulk(keys)
-        instances = [rows[key] for key in keys if key in rows]
-        for instance in instances:
-            instance.series = series
-        yield from retrieve.retrieve_metadata(instances, base_url=base_url)
+    rows = Instance.objects.select_related("stored_object")
+    instances = retrieve.few_at_once(rows, order, _CHUNK)
+    yield from retrieve.retrieve_metadata(map(of_series, instances), base_url=base_url)
 
 
 def _keep(metadata: SeriesMetadata) -> None:

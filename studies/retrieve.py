@@ -128,10 +128,15 @@ class InstanceSet:
     def __iter__(self) -> Iterator[Instance]:
         """One that is deleted meanwhile is left out."""
         rows = Instance.objects.select_related("series__study", "stored_object")
-        for start in range(0, len(self.keys), _INSTANCES_AT_ONCE):
-            keys = self.keys[start : start + _INSTANCES_AT_ONCE]
-            found = rows.defer(*_NOT_FOR_CONTENT).in_bulk(keys)
-            yield from (found[key] for key in keys if key in found)
+        return few_at_once(rows.defer(*_NOT_FOR_CONTENT), self.keys, _INSTANCES_AT_ONCE)
+
+
+def few_at_once(rows: QuerySet[Instance], keys: Sequence[int], at_once: int) -> Iterator[Instance]:
+    """The rows of these keys in their order, so many in memory; none for one that is gone."""
+    for start in range(0, len(keys), at_once):
+        some = keys[start : start + at_once]
+        found = rows.in_bulk(some)
+        yield from (found[key] for key in some if key in found)
 
 
 def find_instance_set(

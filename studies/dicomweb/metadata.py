@@ -1,10 +1,10 @@
 """Metadata of studies, series and instances (PS3.18 10.4.1.1.2)."""
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
@@ -12,7 +12,7 @@ from studies import metadata, retrieve
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM_JSON, parse_accept, prefers_xml
 from studies.dicomweb.models import as_array, as_xml_parts
-from studies.dicomweb.payload import base_url
+from studies.dicomweb.payload import base_url, etag_of, unless_unchanged
 from studies.models import Series
 
 
@@ -21,17 +21,17 @@ from studies.models import Series
 def retrieve_series_metadata(request: HttpRequest, study: str, series: str) -> HttpResponseBase:
     as_xml, base = prefers_xml(request), base_url(request)
     found = retrieve.find_series(request.user, study, series)
-    etag = _digest(metadata.etag_of(found, base), as_xml=as_xml)
-    if unchanged := _unchanged(request, etag):
-        return unchanged
-    if as_xml:
-        return _with_etag(_xml(metadata.retrieve_headers([found], base_url=base)), etag)
-    content = metadata.retrieve_series_metadata(found, base_url=base)
-    if _takes_gzip(request):
-        response = HttpResponse(content, DICOM_JSON, headers={"Content-Encoding": "gzip"})
-    else:
-        response = HttpResponse(metadata.inflated(content), DICOM_JSON)
-    return _with_etag(response, etag)
+    etag = etag_of(metadata.etag_of(found, base), as_xml, is_strong=False)
+
+    def make() -> HttpResponseBase:
+        if as_xml:
+            return _xml(metadata.retrieve_headers([found], base_url=base))
+        content = metadata.retrieve_series_metadata(found, base_url=base)
+        if _takes_gzip(request):
+            return HttpResponse(content, DICOM_JSON, headers={"Content-Encoding": "gzip"})
+        return HttpResponse(metadata.inflated(content), DICOM_JSON)
+
+    return _unless_unchanged(request, etag, make)
 
 
 @require_safe
@@ -40,12 +40,14 @@ def retrieve_series_metadata(request: HttpRequest, study: str, series: str) -> H
 def retrieve_study_metadata(request: HttpRequest, study: str) -> HttpResponseBase:
     as_xml, base = prefers_xml(request), base_url(request)
     found = metadata.series_of_study(request.user, study)
-    etag = _digest(*(metadata.etag_of(series, base) for series in found), as_xml=as_xml)
-    if unchanged := _unchanged(request, etag):
-        return unchanged
-    if as_xml:
-        return _with_etag(_xml(metadata.retrieve_headers(found, base_url=base)), etag)
-    return _with_etag(StreamingHttpResponse(_joined(found, base), content_type=DICOM_JSON), etag)
+    etag = etag_of([metadata.etag_of(one, base) for one in found], as_xml, is_strong=False)
+
+    def make() -> HttpResponseBase:
+        if as_xml:
+            return _xml(metadata.retrieve_headers(found, base_url=base))
+        return StreamingHttpResponse(_joined(found, base), content_type=DICOM_JSON)
+
+    return _unless_unchanged(request, etag, make)
 
 
 def _joined(series: list[Series], base: str) -> Iterator[bytes]:
@@ -72,12 +74,9 @@ def retrieve_instance_metadata(
     headers = list(retrieve.retrieve_metadata(found, base_url=base_url(request)))
     if not headers:
         raise retrieve.absence(request.user, study, series, instance)
-    etag = _digest(*headers, as_xml=as_xml)
-    if unchanged := _unchanged(request, etag):
-        return unchanged
-    if as_xml:
-        return _with_etag(_xml(headers), etag)
-    return _with_etag(HttpResponse(as_array(headers), content_type=DICOM_JSON), etag)
+    etag = etag_of(headers, as_xml, is_strong=False)
+    json = partial(HttpResponse, as_array(headers), DICOM_JSON)
+    return _unless_unchanged(request, etag, partial(_xml, headers) if as_xml else json)
 
 
 def _xml(headers: Iterable[str]) -> StreamingHttpResponse:
@@ -85,24 +84,15 @@ def _xml(headers: Iterable[str]) -> StreamingHttpResponse:
     return StreamingHttpResponse(body, content_type=content_type)
 
 
-def _digest(*texts: str, as_xml: bool) -> str:
-    """A name for all of this in one of its forms."""
-    return hashlib.sha256(f"{''.join(texts)}{as_xml}".encode()).hexdigest()[:32]
-
-
 def _takes_gzip(request: HttpRequest) -> bool:
     wishes = parse_accept(request.headers.get("Accept-Encoding", ""))
     return any(wish.type in ("gzip", "*") for wish in wishes)
 
 
-def _unchanged(request: HttpRequest, etag: str) -> HttpResponseBase | None:
-    """304 where the client has it already; weak, since compression makes other bytes of it."""
-    answer = get_conditional_response(request, etag=f'W/"{etag}"')
-    return _with_etag(answer, etag) if answer else None
-
-
-def _with_etag(response: HttpResponseBase, etag: str) -> HttpResponseBase:
-    response.headers["ETag"] = f'W/"{etag}"'
-    response.headers["Cache-Control"] = "private, no-cache"
+def _unless_unchanged(
+    request: HttpRequest, etag: str, make: Callable[[], HttpResponseBase]
+) -> HttpResponseBase:
+    """The ETag is weak, since compression makes other bytes of it."""
+    response = unless_unchanged(request, etag, make)
     patch_vary_headers(response, ["Accept", "Accept-Encoding"])
     return response
