@@ -16,7 +16,7 @@ let afterReader = () => {};
 
 /** @param {(status: number) => void} onFailedRequest told the HTTP status of each failed frame */
 export function startCornerstone(onFailedRequest) {
-  initCore({ rendering: { webGlContextCount: 1 } }); // one viewport; upstream would open seven
+  initCore({ rendering: { webGlContextCount: 1 } }); // of each pane; upstream would open seven
   initLoader({
     maxWebWorkers: Math.max(1, Math.min(4, (navigator.hardwareConcurrency ?? 2) - 1)),
   });
