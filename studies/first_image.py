@@ -1,4 +1,4 @@
-"""What the viewer shows first of a study, so that its page can ask for it before any script runs."""
+"""What the viewer shows first of a study: its page asks for that before any script runs."""
 
 from dataclasses import dataclass
 
@@ -30,6 +30,15 @@ class FirstImage:
     frame: int
 
     @property
+    def series_instance_uid(self) -> str:
+        return self.instance.series.series_instance_uid
+
+    @property
+    def frame_url(self) -> str:
+        """Without the host, which the browser knows."""
+        return f"{retrieve.instance_url('/dicom-web', self.instance)}/frames/{self.frame}"
+
+    @property
     def has_preview(self) -> bool:
         """Whether this server is likely to draw it."""
         stored = self.instance.stored_object
@@ -44,9 +53,10 @@ class FirstImage:
 
     @property
     def preview_viewport(self) -> str:
-        """What to fit a preview into (PS3.18 8.3.5.1.3); empty where it is small enough."""
+        """As a query parameter (PS3.18 8.3.5.1.3); empty where the image is small enough."""
         longer = max(self.instance.rows or 0, self.instance.columns or 0)
-        return f"{_PREVIEW_PIXELS},{_PREVIEW_PIXELS}" if longer > _PREVIEW_PIXELS else ""
+        is_large = longer > _PREVIEW_PIXELS
+        return f"&viewport={_PREVIEW_PIXELS},{_PREVIEW_PIXELS}" if is_large else ""
 
 
 def find_first_image(viewer: Viewer, study: Study, series_uid: str = "") -> FirstImage | None:

@@ -7,9 +7,11 @@ import { init as initTools } from '@cornerstonejs/tools';
 
 import { loadDrawn } from './drawn.js';
 import { FrameRequest } from './frames.js';
+import { markedAsRgb } from './jpeg.js';
 
 const MEBIBYTE = 1024 * 1024;
 const SILENCE_MS = 30_000;
+const JPEG_BASELINE = '1.2.840.10008.1.2.4.50';
 const requests = new Map(); // image id → FrameRequest, as long as bytes arrive
 let readersWaiting = 0;
 let afterReader = () => {};
@@ -58,7 +60,8 @@ async function fetchAndDecode(imageId, options, onFailedRequest) {
   if (isBeyondTheLibrary(imageId)) return loadDrawn(imageId, options);
   const { bytes, transferSyntax } = await fetchFrame(imageId, onFailedRequest);
   try {
-    const image = await createImage(imageId, bytes, transferSyntax, { ...options, transferPixelData: true });
+    const pixels = isRgbJpeg(imageId, transferSyntax) ? markedAsRgb(bytes) : bytes;
+    const image = await createImage(imageId, pixels, transferSyntax, { ...options, transferPixelData: true });
     return requireAllPixels(image);
   } catch (error) {
     if (error instanceof FrameError) throw error;
@@ -80,6 +83,11 @@ async function fetchFrame(imageId, onFailedRequest) {
   } finally {
     requests.delete(imageId);
   }
+}
+
+function isRgbJpeg(imageId, transferSyntax) {
+  const { photometricInterpretation } = metaData.get('imagePixelModule', imageId);
+  return transferSyntax === JPEG_BASELINE && photometricInterpretation === 'RGB';
 }
 
 /** What the graphics card would draw as black, grey or white without complaint. */

@@ -8,7 +8,9 @@ import { loadSeriesList } from './displaysets.js';
 import { listenToKeys } from './keyboard.js';
 import { button, Cover, Messages, reloadButton, signInLink } from './messages.js';
 import { Panels } from './panels.js';
+import { endPreviewWith } from './preview.js';
 import { Rail } from './rail.js';
+import { readOutUnderPointer } from './readout.js';
 import { explainFailure } from './reasons.js';
 import { Toolbar } from './toolbar.js';
 import { Tools } from './tools.js';
@@ -36,6 +38,8 @@ async function start() {
   }
   const viewer = new Viewer(find('#viewport'), study);
   connect(viewer);
+  endPreviewWith(viewer);
+  readOutUnderPointer(viewer, find('#grid'));
   await openStudy(viewer, list);
 }
 
@@ -98,13 +102,24 @@ async function openStudy(viewer, list) {
   viewer.addEventListener('active', mark);
   viewer.addEventListener('view', () => rail.loadThumbnails(), { once: true });
   opening.hide();
-  // The study page links to a series by its UID behind the #.
-  const linked = viewer.seriesList.find(({ uid }) => uid === location.hash.slice(1));
-  await (linked ? viewer.open(linked) : viewer.openFirst());
+  await openWhatWasAskedFor(viewer);
   rail.loadThumbnails();
 }
 
+/** The series that the address names, else the image that the page was made for. */
+function openWhatWasAskedFor(viewer) {
+  const { firstSeriesUid, firstInstanceUid, firstFrame } = document.body.dataset;
+  const named = location.hash.slice(1) || new URLSearchParams(location.search).get('series');
+  const [asked, first] = [named, firstSeriesUid].map((uid) =>
+    viewer.seriesList.find((series) => series.uid === uid));
+  const at = { sopInstanceUid: firstInstanceUid, frame: Number(firstFrame) };
+  const series = asked ?? first;
+  if (!series) return viewer.openFirst();
+  return viewer.open(series, viewer.active, series === first ? at : {});
+}
+
 function giveUp(...message) {
+  find('#preview')?.remove();
   opening.show(...message);
   find('#viewport').dataset.state = 'error';
 }
