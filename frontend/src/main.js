@@ -6,10 +6,13 @@ import { patientName, readableName, text } from './attributes.js';
 import { isCpuRendering, startCornerstone } from './cornerstone.js';
 import { loadSeriesList } from './displaysets.js';
 import { listenToKeys } from './keyboard.js';
+import { Linking } from './linking.js';
 import { button, Cover, Messages, reloadButton, signInLink } from './messages.js';
+import { Mpr, overPlanes } from './mpr.js';
 import { Panels } from './panels.js';
 import { Rail } from './rail.js';
 import { explainFailure } from './reasons.js';
+import { drawPaneScale } from './scale.js';
 import { Toolbar } from './toolbar.js';
 import { Tools } from './tools.js';
 import { Viewer } from './viewer.js';
@@ -44,22 +47,36 @@ function connect(viewer) {
   const help = find('#shortcuts');
   const tools = new Tools(viewer, find('#grid'));
   const panels = new Panels(find('#side'));
-  const context = { viewer, tools, panels, messages, root: document.body, help };
-  const actions = makeActions(context);
+  const linking = new Linking(viewer);
+  const mpr = new Mpr(viewer, messages, find('#viewport'));
+  const context = { viewer, tools, panels, messages, linking, mpr, root: document.body, help };
+  const actions = overPlanes(mpr, makeActions(context));
   const toolbar = new Toolbar(find('#toolbar'), actions);
   listenToKeys(actions, help);
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
+  mpr.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
+  mpr.addEventListener('change', () => {
+    toolbar.markMpr(mpr);
+    if (!mpr.isOpen) toolbar.markTool(tools.chosen);
+  });
+  linking.addEventListener('linking', () => toolbar.markLinks(linking.on));
+  toolbar.markLinks(linking.on);
   const showActive = () => {
     const { stack, cine } = viewer.active;
     toolbar.markCine(cine);
     toolbar.update(stack);
+    toolbar.markMpr(mpr);
   };
   for (const type of ['active', 'cine', 'view', 'state']) viewer.addEventListener(type, showActive);
+  viewer.addEventListener('view', ({ detail }) => drawPaneScale(detail.pane));
   showPatientOf(viewer);
   const startsWithFinger = matchMedia('(pointer: coarse)').matches;
   actions.tool(startsWithFinger ? 'Scroll' : 'WindowLevel');
 
-  eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, () => viewer.onContextLost());
+  eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, () => {
+    mpr.onContextLost();
+    viewer.onContextLost();
+  });
   addEventListener('pagehide', () => {
     viewer.closeAll();
     cache.purgeCache();
