@@ -1,4 +1,6 @@
 /** Everything a reader can do, by name: toolbar and keyboard call the same functions. */
+import { fullscreenActions } from './fullscreen.js';
+import { layoutActions } from './layout.js';
 import { applyPreset, defaultWindow, fit, flip, invert, rotate, zoomBy } from './view.js';
 
 const PAGE = 10; // images passed by Page Up and Page Down
@@ -6,7 +8,13 @@ const ZOOM_STEP = 1.25;
 
 /** @param context `{ viewer, tools, panels, root, help }`; modules of their own add their actions here */
 export function makeActions(context) {
-  return { ...imageActions(context), ...viewActions(context), ...pageActions(context) };
+  return {
+    ...imageActions(context),
+    ...viewActions(context),
+    ...pageActions(context),
+    ...layoutActions(context),
+    ...fullscreenActions(context),
+  };
 }
 
 function imageActions({ viewer }) {

@@ -25,6 +25,9 @@ const SHORTCUTS = {
     ['Next pane', [']'], 'nextPane'],
     ['Previous pane', ['['], 'previousPane'],
     ['One pane only, and back', ['Enter'], 'maximise'],
+    ['Layout; then 1 to 9', ['q'], 'gridMenu'],
+    ['Second window', ['D'], 'secondWindow'],
+    ['Full screen', ['f'], 'fullScreen'],
   ],
   View: [
     ['Reset everything', ['Escape'], 'reset'],
@@ -42,7 +45,7 @@ const SHORTCUTS = {
   ],
 };
 const CAPS = {
-  ' ': 'Space', R: 'Shift R', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
+  ' ': 'Space', D: 'Shift D', R: 'Shift R', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
   ArrowDown: '↓', ArrowRight: '→', ArrowUp: '↑', ArrowLeft: '←',
 };
 const OWN_KEYS = 'input, select, textarea, dialog, [popover], .document';
