@@ -31,12 +31,12 @@ class HangingView(APIView):
 
 
 class PresentationView(APIView):
-    """How the person who asks left a study: an object of the viewer's own, or null."""
+    """How the person who asks left a study: an object of the viewer's own, empty before that."""
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, study: str) -> Response:
         kept = Presentation.objects.filter(user=request.user.pk, study=_find(request, study))
-        return Response(kept.values_list("state", flat=True).first())
+        return Response(kept.values_list("state", flat=True).first() or {})
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={204: None})
     def put(self, request: Request, study: str) -> Response:

@@ -29,10 +29,10 @@ def test_a_presentation_comes_back_to_who_left_it_and_to_nobody_else(client, sig
     before = client.get(ADDRESS)
     kept = put(client)
 
-    assert (before.status_code, before.json()) == (200, None)
+    assert (before.status_code, before.json()) == (200, {})
     assert kept.status_code == 204
     assert client.get(ADDRESS).json() == STATE
-    assert sign_in("clinician").get(ADDRESS).json() is None
+    assert sign_in("clinician").get(ADDRESS).json() == {}
 
 
 def test_the_last_one_is_kept(client):
@@ -47,7 +47,7 @@ def test_a_presentation_can_be_forgotten(client):
     put(client)
 
     assert client.delete(ADDRESS).status_code == 204
-    assert client.get(ADDRESS).json() is None
+    assert client.get(ADDRESS).json() == {}
     assert client.delete(ADDRESS).status_code == 204
 
 
