@@ -72,10 +72,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Attributes:
-    title: Of the document, as its first item names it.
-    facts: What is said of the document itself: label and value.
-    is_cut: Whether there is more than is shown.
+    """The report, and what is said of it.
+
+    Attributes:
+        title: Of the document, as its first item names it.
+        facts: What is said of the document itself: label and value.
+        is_cut: Whether there is more than is shown.
     """
 
     title: str
