@@ -11,7 +11,7 @@ const running = new Map(); // image id → XMLHttpRequest
 
 /** @param {(status: number) => void} onFailedRequest told the HTTP status of each failed frame */
 export function startCornerstone(onFailedRequest) {
-  initCore({ rendering: { webGlContextCount: 1 } }); // one viewport; upstream would open seven
+  initCore({ rendering: { webGlContextCount: 1 } }); // of each pane; upstream would open seven
   initLoader({
     maxWebWorkers: Math.max(1, Math.min(4, (navigator.hardwareConcurrency ?? 2) - 1)),
     beforeSend: async (xhr, imageId) => {
@@ -91,6 +91,7 @@ export async function loadFrameInTime(imageId) {
   }
 }
 
-export function abortRequests() {
-  for (const xhr of [...running.values()]) xhr.abort();
+/** Cancel what is under way of these frames. */
+export function abortRequests(frames) {
+  for (const { imageId } of frames) running.get(imageId)?.abort();
 }

@@ -21,6 +21,11 @@ const SHORTCUTS = {
     ['Pan', ['t'], 'tool', 'Pan'],
     ['Zoom', ['z'], 'tool', 'Zoom'],
   ],
+  Panes: [
+    ['Next pane', [']'], 'nextPane'],
+    ['Previous pane', ['['], 'previousPane'],
+    ['One pane only, and back', ['Enter'], 'maximise'],
+  ],
   View: [
     ['Reset everything', ['Escape'], 'reset'],
     ['Window of the header', ['0'], 'defaultWindow'],
@@ -40,7 +45,7 @@ const CAPS = {
   ' ': 'Space', R: 'Shift R', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
   ArrowDown: '↓', ArrowRight: '→', ArrowUp: '↑', ArrowLeft: '←',
 };
-const OWN_KEYS = 'input, select, textarea, dialog';
+const OWN_KEYS = 'input, select, textarea, dialog, [popover], .document';
 const SETTING = 'viewer-shortcuts-off';
 
 const ACTIONS = new Map(
@@ -58,15 +63,16 @@ export function listenToKeys(actions, sheet) {
   sheet.querySelector('[data-part=keys]').replaceChildren(...Object.entries(SHORTCUTS).map(section));
   document.addEventListener('keydown', (event) => {
     const { target } = event;
-    if (!toggle.checked || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!toggle.checked || event.metaKey || event.altKey) return;
     if (sheet.open || target.closest(OWN_KEYS)) return;
-    if (target.closest('button, a') && event.key === ' ') return;
+    if (target.closest('button, a') && [' ', 'Enter'].includes(event.key)) return;
     if (run(actions, event)) event.preventDefault();
   });
 }
 
 function run(actions, event) {
-  const key = event.key.length > 1 ? event.key : caseByShift(event);
+  const plain = event.key.length > 1 ? event.key : caseByShift(event);
+  const key = event.ctrlKey ? `Ctrl+${plain}` : plain;
   if (/^[1-9]$/.test(key)) {
     actions.preset(Number(key) - 1);
     return true;

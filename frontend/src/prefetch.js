@@ -25,9 +25,9 @@ export class Prefetch {
 
   /** Give up the stack; requests under way are cancelled. */
   stop() {
+    abortRequests(this.#frames);
     this.#frames = [];
     this.#skip = new Set();
-    abortRequests();
   }
 
   #begin(frames, position) {

@@ -25,17 +25,17 @@ export class Rail {
   mark(series) {
     this.#list.querySelector('[aria-current]')?.removeAttribute('aria-current');
     const tile = this.#buttons.get(series);
-    tile.setAttribute('aria-current', 'true');
-    tile.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-    const frames = series.displaySet?.frames.length;
-    if (frames) tile.querySelector('.count').textContent = counted(frames, 'image');
+    tile?.setAttribute('aria-current', 'true');
+    tile?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    const frames = series?.displaySet?.frames.length;
+    if (tile && frames) tile.querySelector('.count').textContent = counted(frames, 'image');
   }
 
   /** After the first image, so that no thumbnail stands in its way. */
   loadThumbnails() {
     for (const [series, tile] of this.#buttons) {
       const image = tile.querySelector('img');
-      if (image && !image.src) image.src = thumbnailUrl(series.uid);
+      if (image && !image.src) image.src = thumbnailUrl(series.study.uid, series.uid);
     }
   }
 }
@@ -56,7 +56,7 @@ function makeTile(series) {
 
 /** The letters of the modality, with the server's thumbnail over them when it can draw one. */
 function makePicture(series) {
-  const picture = line('picture', series.modality);
+  const picture = line('thumbnail', series.modality);
   picture.setAttribute('aria-hidden', 'true');
   if (series.kind) return picture;
   const image = document.createElement('img');

@@ -1,18 +1,18 @@
-/** One stack in the viewport: which frame is wanted, which is shown, and never the two confused. */
+/** One stack in a viewport: which frame is wanted, which is shown, and never the two confused. */
 import { Enums, RenderingEngine } from '@cornerstonejs/core';
 
 import { isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
 import { Prefetch } from './prefetch.js';
 
 const { Events, ViewportType } = Enums;
-export const ENGINE = 'reading';
-export const VIEWPORT = 'stack';
 const SETTLE_MS = 40; // frames passed faster than this while scrolling are not asked for
 
 export class Stack {
   #element;
   #listener;
-  #engine = new RenderingEngine(ENGINE);
+  #engine;
+  #id;
+  #observer;
   #prefetch = new Prefetch();
   #mounted = []; // the frames that the viewport holds
   #timer;
@@ -21,31 +21,37 @@ export class Stack {
   wanted = 0;
   shown = undefined; // index of the frame on the screen
 
-  /** @param listener object with onLoading(), onShown(), onChanged() and onFailed(error) */
-  constructor(element, listener) {
+  /**
+   * @param listener object with onLoading(), onShown(), onChanged() and onFailed(error)
+   * @param id names the rendering engine and its only viewport
+   */
+  constructor(element, listener, id) {
     this.#element = element;
     this.#listener = listener;
+    this.#id = id;
+    this.#engine = new RenderingEngine(id);
     this.#enable();
     element.addEventListener(Events.IMAGE_RENDERED, () => this.#onRendered());
     element.addEventListener(Events.VOI_MODIFIED, () => this.#onChanged());
     element.addEventListener(Events.CAMERA_MODIFIED, () => this.#onChanged());
-    new ResizeObserver(() => this.#engine.resize(true, true)).observe(element);
+    this.#observer = new ResizeObserver(() => this.#engine.resize(true, true));
+    this.#observer.observe(element);
   }
 
   #enable() {
-    if (this.viewport) this.#engine.disableElement(VIEWPORT);
+    if (this.viewport) this.#engine.disableElement(this.#id);
     this.#engine.enableElement({
-      viewportId: VIEWPORT,
+      viewportId: this.#id,
       type: ViewportType.STACK,
       element: this.#element,
       defaultOptions: { background: [0, 0, 0] },
     });
     this.#element.tabIndex = 0; // enableElement takes it out of the tab order
-    this.#element.dispatchEvent(new Event('viewport-enabled'));
+    this.#element.dispatchEvent(new Event('viewport-enabled', { bubbles: true }));
   }
 
   get viewport() {
-    return this.#engine.getViewport(VIEWPORT);
+    return this.#engine.getViewport(this.#id);
   }
 
   get frame() {
@@ -69,6 +75,12 @@ export class Stack {
     this.#prefetch.stop();
     this.frames = [];
     this.shown = undefined;
+  }
+
+  destroy() {
+    this.close();
+    this.#observer.disconnect();
+    this.#engine.destroy();
   }
 
   /** Show the frame at `index`, or the nearest that there is. */

@@ -1,9 +1,8 @@
-/** What mouse and fingers do in the viewport. Fires `chosen` with the name of the left button's tool. */
+/** What mouse and fingers do in the panes. Fires `chosen` with the name of the left button's tool. */
 import {
   addTool, BaseTool, Enums, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool,
 } from '@cornerstonejs/tools';
 
-import { ENGINE, VIEWPORT } from './stack.js';
 import { zoomBy } from './view.js';
 
 const { Primary, Secondary, Auxiliary } = Enums.MouseBindings;
@@ -21,7 +20,7 @@ class ScrollTool extends BaseTool {
   }
 
   mouseDragCallback({ detail }) {
-    const { stack } = this.configuration;
+    const { stack } = this.configuration.viewer.paneOf(detail.element);
     const pixels = detail.element.clientHeight / Math.max(DRAG_STEPS, stack.frames.length);
     this.#rest += detail.deltaPoints.canvas[1] / pixels;
     const steps = Math.trunc(this.#rest);
@@ -45,19 +44,26 @@ const FIXED = {
 export class Tools extends EventTarget {
   #group = ToolGroupManager.createToolGroup('reading');
 
-  constructor(stack, element) {
+  /** @param root holds the panes */
+  constructor(viewer, root) {
     super();
     [WindowLevelTool, ScrollTool, PanTool, ZoomTool].forEach((tool) => addTool(tool));
     Object.keys(FIXED).forEach((name) => this.#group.addTool(name));
-    this.#group.setToolConfiguration(ScrollTool.toolName, { stack });
-    this.#attach();
-    element.addEventListener('viewport-enabled', () => this.#attach());
-    element.addEventListener('wheel', wheelHandler(stack), { passive: false });
-    element.addEventListener('contextmenu', (event) => event.preventDefault());
+    this.#group.setToolConfiguration(ScrollTool.toolName, { viewer });
+    for (const pane of viewer.panes) this.#attach(pane);
+    root.addEventListener('viewport-enabled', ({ target }) => {
+      const pane = viewer.paneOf(target);
+      if (pane?.stack) this.#attach(pane);
+    });
+    viewer.addEventListener('grid', () => viewer.panes.forEach((pane) => this.#attach(pane)));
+    root.addEventListener('wheel', wheelHandler(viewer), { passive: false });
+    root.addEventListener('contextmenu', (event) => {
+      if (event.target.closest('.picture')) event.preventDefault();
+    });
   }
 
-  #attach() {
-    this.#group.addViewport(VIEWPORT, ENGINE);
+  #attach({ viewport }) {
+    this.#group.addViewport(viewport.id, viewport.renderingEngineId);
   }
 
   /** Give the left button and one finger to the tool `name`. */
@@ -72,9 +78,11 @@ export class Tools extends EventTarget {
 }
 
 /** Wheel scrolls; with ctrl (and a trackpad's pinch, which browsers report as such) it zooms. */
-function wheelHandler(stack) {
+function wheelHandler(viewer) {
   let rest = 0;
   return (event) => {
+    if (!event.target.closest('.picture')) return undefined;
+    const { stack } = viewer.paneOf(event.target);
     event.preventDefault();
     const delta = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * 33;
     if (event.ctrlKey) return zoomBy(stack, Math.exp(-delta / 400));

@@ -149,7 +149,7 @@ def test_a_real_file_of_every_kind_is_shown(page, complaints, file):
 
 
 def drag(page, x, y):
-    box = page.locator("#picture").bounding_box()
+    box = page.locator(".pane .picture").first.bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(*middle)
     page.mouse.down()
@@ -202,7 +202,7 @@ def test_an_image_that_cannot_be_decoded_is_named_and_can_be_downloaded(page):
     page.goto(f"/studies/{UNDECODABLE}/view/")
     page.wait_for_selector("#viewport[data-state=error]")
 
-    said = page.inner_text("#message")
+    said = page.inner_text(".pane .cover")
     with page.expect_download() as download:
         page.click("text=Download DICOM file")
 
@@ -216,7 +216,7 @@ def test_a_report_is_named_and_can_be_downloaded(page):
     page.goto(f"/studies/{header.StudyInstanceUID}/view/")
     page.wait_for_selector("#viewport[data-state=error]")
 
-    said = page.inner_text("#message")
+    said = page.inner_text(".pane .cover")
     with page.expect_download() as download:
         page.click("text=Download object 1")
 
