@@ -1,12 +1,14 @@
 """Measurements and key images through the API, into the archive and back."""
 
 import datetime
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from studies.models import DeletedInstance, Instance, Source, Study
 from studies.tests.builders import make_file
@@ -31,9 +33,8 @@ FREEHAND = {
 
 
 @pytest.fixture(autouse=True)
-def study(request):
-    if not request.node.get_closest_marker("own_study"):
-        request.getfixturevalue("store")(make_file())
+def study(store):
+    store(make_file())
 
 
 def save(client, measurements, predecessors=(), status=201):
@@ -69,7 +70,7 @@ def test_measurements_come_back_with_their_author_and_their_time(client):
         uid, "radiologist-1", True,
     )  # fmt: skip
     saved_at = datetime.datetime.fromisoformat(document["saved_at"])
-    assert abs(datetime.datetime.now(datetime.UTC) - saved_at) < datetime.timedelta(minutes=1)
+    assert abs(timezone.now() - saved_at) < datetime.timedelta(minutes=1)
     assert document["not_shown"] == 0
 
 
@@ -227,7 +228,7 @@ def test_an_image_of_another_study_is_refused(client, store):
 
 
 def test_controls_in_a_label_are_left_out(client):
-    save(client, change(label="No\x00du\x1ble\u202e"))
+    save(client, change(label="No\x07du\x1ble\u202e"))
 
     assert documents(client)[0]["measurements"][0]["label"] == "Nodule"
 
@@ -245,15 +246,17 @@ def test_measurements_of_a_frame_name_it(client, store):
     assert documents(client)[0]["measurements"][0]["frame"] == 2
 
 
-@pytest.mark.own_study
 def test_a_report_of_a_study_is_written_in_the_time_zone_that_it_names(client, store):
-    store(make_file(TimezoneOffsetFromUTC="+0530"))
-    now = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=5, minutes=30)))
+    uids = {"StudyInstanceUID": "1.7", "SeriesInstanceUID": "1.7.1", "SOPInstanceUID": "1.7.2"}
+    store(make_file(TimezoneOffsetFromUTC="+0530", **uids))
+    there = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+    now = timezone.now().astimezone(there)
 
-    uid = save(client, [LENGTH])
+    body = {"measurements": change(sop_instance_uid="1.7.2")}
+    client.post("/api/studies/1.7/measurements/", body, content_type="application/json")
 
-    header = client.get("/dicom-web/studies/1.2.3/metadata").json()
-    (report,) = [one for one in header if one["00080018"]["Value"] == [uid]]
+    header = json.loads(b"".join(client.get("/dicom-web/studies/1.7/metadata")))
+    (report,) = [one for one in header if one["00080060"]["Value"] == ["SR"]]
     assert report["00080201"]["Value"] == ["+0530"]
     written = report["00080023"]["Value"][0] + report["00080033"]["Value"][0][:4]
     assert written in {f"{now + datetime.timedelta(minutes=m):%Y%m%d%H%M}" for m in (0, 1)}

@@ -208,7 +208,10 @@ def test_dcmtk_reads_our_documents_without_a_warning(tmp_path, kind):
 
     done = subprocess.run(["dsrdump", path], capture_output=True, text=True, check=True)
 
-    assert done.stderr == ""
+    # Of what it cannot check itself it says so.
+    complaints = [line for line in done.stderr.splitlines() if "not support" not in line]
+    complaints = [line for line in complaints if "not yet supported" not in line]
+    assert complaints == []
     expected = ["Finding 1", "49.75", "Cobb angle"] if kind == "report" else ["Look here", "7"]
     assert [words for words in expected if words not in done.stdout] == []
 
