@@ -1,6 +1,8 @@
 /** Everything a reader can do, by name: toolbar and keyboard call the same functions. */
 import { linkingActions } from './linking.js';
 import { mprActions } from './mpr.js';
+import { fullscreenActions } from './fullscreen.js';
+import { layoutActions } from './layout.js';
 import { applyPreset, defaultWindow, fit, flip, invert, rotate, zoomBy } from './view.js';
 
 const PAGE = 10; // images passed by Page Up and Page Down
@@ -14,6 +16,8 @@ export function makeActions(context) {
     ...pageActions(context),
     ...linkingActions(context),
     ...mprActions(context),
+    ...layoutActions(context),
+    ...fullscreenActions(context),
   };
 }
 

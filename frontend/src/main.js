@@ -5,14 +5,18 @@ import { makeActions } from './actions.js';
 import { patientName, readableName, text } from './attributes.js';
 import { isCpuRendering, startCornerstone } from './cornerstone.js';
 import { loadSeriesList } from './displaysets.js';
+import { enableDrag } from './drag.js';
+import { guardIdentity, identityOfPage } from './identity.js';
 import { listenToKeys } from './keyboard.js';
 import { Linking } from './linking.js';
+import { Layout, numberGrids } from './layout.js';
 import { button, Cover, Messages, reloadButton, signInLink } from './messages.js';
 import { Mpr, overPlanes } from './mpr.js';
 import { Panels } from './panels.js';
 import { Rail } from './rail.js';
 import { explainFailure } from './reasons.js';
 import { drawPaneScale } from './scale.js';
+import { SecondWindow } from './second.js';
 import { Toolbar } from './toolbar.js';
 import { Tools } from './tools.js';
 import { Viewer } from './viewer.js';
@@ -38,8 +42,8 @@ async function start() {
     messages.notice('No WebGL: this browser draws images on the processor, which is slower.');
   }
   const viewer = new Viewer(find('#viewport'), study);
-  connect(viewer);
-  await openStudy(viewer, list);
+  const { layout } = connect(viewer);
+  await openStudy(viewer, layout, list);
 }
 
 /** Toolbar, keys and mouse of the viewer, and what the page shows of its state. */
@@ -49,7 +53,12 @@ function connect(viewer) {
   const panels = new Panels(find('#side'));
   const linking = new Linking(viewer);
   const mpr = new Mpr(viewer, messages, find('#viewport'));
-  const context = { viewer, tools, panels, messages, linking, mpr, root: document.body, help };
+  const layout = new Layout({ viewer, messages });
+  const identity = identityOfPage(document.body.dataset);
+  const second = new SecondWindow(identity, find('#pair-warning'), messages);
+  const context = {
+    viewer, tools, panels, messages, linking, mpr, layout, second, root: document.body, help,
+  };
   const actions = overPlanes(mpr, makeActions(context));
   const toolbar = new Toolbar(find('#toolbar'), actions);
   listenToKeys(actions, help);
@@ -70,6 +79,9 @@ function connect(viewer) {
   for (const type of ['active', 'cine', 'view', 'state']) viewer.addEventListener(type, showActive);
   viewer.addEventListener('view', ({ detail }) => drawPaneScale(detail.pane));
   showPatientOf(viewer);
+  guardIdentity(viewer, identity);
+  numberGrids(find('#menu-grid'));
+  document.addEventListener('second-window', ({ detail }) => second.open(detail));
   const startsWithFinger = matchMedia('(pointer: coarse)').matches;
   actions.tool(startsWithFinger ? 'Scroll' : 'WindowLevel');
 
@@ -83,6 +95,7 @@ function connect(viewer) {
   });
   // A page taken back from the history has no pixels, and its session may have ended.
   addEventListener('pageshow', (event) => event.persisted && location.reload());
+  return context;
 }
 
 /** The bar names the patient of what the active pane shows, whoever the page was opened for. */
@@ -101,7 +114,7 @@ function showPatientOf(viewer) {
   viewer.addEventListener('active', show);
 }
 
-async function openStudy(viewer, list) {
+async function openStudy(viewer, layout, list) {
   try {
     viewer.seriesList = await list;
   } catch (error) {
@@ -109,16 +122,24 @@ async function openStudy(viewer, list) {
     giveUp('This study cannot be loaded', explainFailure(error), [again]);
     return;
   }
-  const rail = new Rail(find('#series'), viewer.seriesList, (series) => viewer.open(series));
-  const mark = () => rail.mark(viewer.active.series);
-  viewer.addEventListener('series', mark);
-  viewer.addEventListener('active', mark);
-  viewer.addEventListener('view', () => rail.loadThumbnails(), { once: true });
+  const rail = connectRail(viewer);
   opening.hide();
   // The study page links to a series by its UID behind the #.
-  const linked = viewer.seriesList.find(({ uid }) => uid === location.hash.slice(1));
-  await (linked ? viewer.open(linked) : viewer.openFirst());
+  await layout.open(rail, viewer.seriesList.find(({ uid }) => uid === location.hash.slice(1)));
   rail.loadThumbnails();
+}
+
+function connectRail(viewer) {
+  const rail = new Rail((series, isNext) => {
+    if (isNext && viewer.panes.length === 1) viewer.setGrid(1, 2);
+    if (isNext) viewer.activateNeighbour(1);
+    viewer.open(series);
+  });
+  rail.list(find('#series'), viewer.seriesList);
+  for (const type of ['series', 'active', 'grid']) viewer.addEventListener(type, () => rail.mark(viewer));
+  viewer.addEventListener('view', () => rail.loadThumbnails(), { once: true });
+  enableDrag(find('nav'), (tile, pane) => viewer.open(rail.seriesOf(tile), viewer.paneOf(pane)));
+  return rail;
 }
 
 function giveUp(...message) {

@@ -102,7 +102,8 @@ export class Viewer extends EventTarget {
   }
 
   openNeighbour(step) {
-    const series = this.seriesList[this.seriesList.indexOf(this.active.series) + step];
+    const list = this.active.series?.study.seriesList ?? this.seriesList; // that of a prior, if it is one
+    const series = list[list.indexOf(this.active.series) + step];
     if (series) this.open(series);
   }
 
