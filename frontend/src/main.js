@@ -5,8 +5,11 @@ import { makeActions } from './actions.js';
 import { patientName, readableName, text } from './attributes.js';
 import { isCpuRendering, startCornerstone } from './cornerstone.js';
 import { loadSeriesList } from './displaysets.js';
+import { connectDocuments } from './documents.js';
 import { listenToKeys } from './keyboard.js';
+import { Layers } from './layers.js';
 import { button, Cover, Messages, reloadButton, signInLink } from './messages.js';
+import { OverlaysPanel } from './overlays_panel.js';
 import { Panels } from './panels.js';
 import { Rail } from './rail.js';
 import { explainFailure } from './reasons.js';
@@ -35,8 +38,8 @@ async function start() {
     messages.notice('No WebGL: this browser draws images on the processor, which is slower.');
   }
   const viewer = new Viewer(find('#viewport'), study);
-  connect(viewer);
-  await openStudy(viewer, list);
+  const overlays = connect(viewer);
+  await openStudy(viewer, list, overlays);
 }
 
 /** Toolbar, keys and mouse of the viewer, and what the page shows of its state. */
@@ -56,6 +59,8 @@ function connect(viewer) {
   };
   for (const type of ['active', 'cine', 'view', 'state']) viewer.addEventListener(type, showActive);
   showPatientOf(viewer);
+  connectDocuments(context);
+  const overlays = new OverlaysPanel(find('#panel-overlays'), new Layers(viewer), context);
   const startsWithFinger = matchMedia('(pointer: coarse)').matches;
   actions.tool(startsWithFinger ? 'Scroll' : 'WindowLevel');
 
@@ -66,6 +71,7 @@ function connect(viewer) {
   });
   // A page taken back from the history has no pixels, and its session may have ended.
   addEventListener('pageshow', (event) => event.persisted && location.reload());
+  return overlays;
 }
 
 /** The bar names the patient of what the active pane shows, whoever the page was opened for. */
@@ -84,7 +90,7 @@ function showPatientOf(viewer) {
   viewer.addEventListener('active', show);
 }
 
-async function openStudy(viewer, list) {
+async function openStudy(viewer, list, overlays) {
   try {
     viewer.seriesList = await list;
   } catch (error) {
@@ -102,6 +108,7 @@ async function openStudy(viewer, list) {
   const linked = viewer.seriesList.find(({ uid }) => uid === location.hash.slice(1));
   await (linked ? viewer.open(linked) : viewer.openFirst());
   rail.loadThumbnails();
+  await overlays.markKeyImages(rail);
 }
 
 function giveUp(...message) {

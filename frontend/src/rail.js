@@ -31,6 +31,13 @@ export class Rail {
     if (tile && frames) tile.querySelector('.count').textContent = counted(frames, 'image');
   }
 
+  /** A line more in the tile of a series. */
+  note(uid, words) {
+    const tile = [...this.#buttons].find(([series]) => series.uid === uid)?.[1];
+    tile?.querySelector('.note')?.remove();
+    tile?.append(line('note', words));
+  }
+
   /** After the first image, so that no thumbnail stands in its way. */
   loadThumbnails() {
     for (const [series, tile] of this.#buttons) {
