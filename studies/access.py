@@ -24,3 +24,8 @@ def may_store(viewer: Viewer) -> bool:
 def may_delete(viewer: Viewer) -> bool:
     """Whether this person may delete what they may see."""
     return viewer.is_active and viewer.has_perm("studies.delete_study")
+
+
+def may_annotate(viewer: Viewer) -> bool:
+    """Whether this person may save measurements and key images of what they may see."""
+    return viewer.is_active and viewer.has_perm("studies.annotate_study")

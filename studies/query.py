@@ -8,7 +8,18 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import BooleanField, F, Func, IntegerField, Model, Q, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains, StartsWith
 
@@ -176,6 +187,28 @@ def count(queryset: QuerySet[Study]) -> int:
 def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
     others = Study.objects.filter(patient_record_id=study.patient_record_id).exclude(pk=study.pk)
     return visible_to(viewer, others).order_by("-study_moment", "-id")
+
+
+def earlier_studies_of_patient(
+    viewer: Viewer, study: Study, *, modalities: Iterable[str], body_parts: Iterable[str]
+) -> QuerySet[Any]:
+    """Dated studies before this one that have one of the modalities, newest first.
+
+    Each says with `names_a_part` whether it knows a body part, and with `is_of_these_parts`
+    whether it is one of those given.
+    """
+    series = Series.objects.filter(study=OuterRef("pk"))
+    place = (study.study_moment, study.pk)
+    earlier = Study.objects.filter(
+        _beyond("study_moment", place, "<"),
+        patient_record_id=study.patient_record_id,
+        study_date__isnull=False,
+        modalities_in_study__overlap=list(modalities),
+    ).annotate(
+        names_a_part=Exists(series.exclude(body_part_examined="")),
+        is_of_these_parts=Exists(series.filter(body_part_examined__in=list(body_parts))),
+    )
+    return visible_to(viewer, earlier).order_by("-study_moment", "-id")
 
 
 # --- QIDO-RS -------------------------------------------------------------------------------------

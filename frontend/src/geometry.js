@@ -1,50 +1,58 @@
-/** Planes of images in the patient (PS3.3 C.7.6.2.1.1). */
+/** Patient space (PS3.3 C.7.6.2): vectors, and the plane in which a frame lies. Lengths are in mm. */
 import { metaData } from '@cornerstonejs/core';
 
-import { text } from './attributes.js';
-
-const PARALLEL = 0.999; // cosine of 2.5 degrees
-
 export const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-export const minus = (a, b) => [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
-export const cross = (a, b) => [
-  a[1] * b[2] - a[2] * b[1],
-  a[2] * b[0] - a[0] * b[2],
-  a[0] * b[1] - a[1] * b[0],
-];
+export const plus = (a, b, factor = 1) => a.map((part, axis) => part + factor * b[axis]);
+export const minus = (a, b) => plus(a, b, -1);
+export const cross = ([a, b, c], [d, e, f]) => [b * f - c * e, c * d - a * f, a * e - b * d];
 
-/** The plane of a frame that is shown; undefined where the header does not know it. */
+/** `vector` turned about the unit vector `axis` by the right-hand rule. */
+export function turned(vector, axis, angle) {
+  const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
+  const along = plus(vector.map((part) => part * cosine), cross(axis, vector), sine);
+  return plus(along, axis, dot(axis, vector) * (1 - cosine));
+}
+
+const planes = new WeakMap(); // frame → its plane; headers do not change
+
+/** Where a frame lies, undefined when its header does not say.
+ *
+ * `position` is the middle of the first pixel, `row` and `column` point along a row and down a
+ * column, `spacing` is [between rows, between columns], `depth` is the place along the normal.
+ */
 export function planeOf(frame) {
-  const plane = metaData.get('imagePlaneModule', frame.imageId) ?? {};
-  if (!plane.imagePositionPatient || !plane.imageOrientationPatient || plane.isDefaultValueSetForRowCosine) {
-    return undefined;
-  }
-  return makePlane({
-    frameOfReference: text(frame.instance, '00200052'),
-    origin: plane.imagePositionPatient,
-    orientation: [...plane.rowCosines, ...plane.columnCosines],
-    spacing: [plane.rowPixelSpacing, plane.columnPixelSpacing],
-    thickness: plane.sliceThickness,
-  });
+  if (!planes.has(frame)) planes.set(frame, readPlane(frame));
+  return planes.get(frame);
 }
 
-/** @param spacing between rows, between columns, as Pixel Spacing has it; undefined if it is no plane */
-export function makePlane({ frameOfReference, origin, orientation, spacing, thickness }) {
-  const numbers = [origin, orientation, spacing].map((values) => [...(values ?? [])].map(Number));
-  const [position, cosines, steps] = numbers;
-  const isWhole = position.length === 3 && cosines.length === 6 && steps.length === 2;
-  if (!isWhole || !numbers.flat().every(Number.isFinite) || !steps.every((step) => step > 0)) return undefined;
-  const [row, column] = [cosines.slice(0, 3), cosines.slice(3)];
+function readPlane({ imageId }) {
+  const plane = metaData.get('imagePlaneModule', imageId) ?? {};
+  if (plane.usingDefaultValues || !plane.imagePositionPatient) return undefined;
+  const { rowCosines: row, columnCosines: column, imagePositionPatient: position } = plane;
   const normal = cross(row, column);
-  if (Math.abs(Math.hypot(...normal) - 1) > 0.01) return undefined;
-  return { frameOfReference, origin: position, row, column, normal, steps, thickness: Number(thickness) || 0 };
+  return {
+    frameOfReference: plane.frameOfReferenceUID,
+    position, row, column, normal,
+    depth: dot(position, normal),
+    spacing: [plane.rowPixelSpacing, plane.columnPixelSpacing],
+    size: [plane.rows, plane.columns],
+  };
 }
 
-export const isParallel = (a, b) => Math.abs(dot(a.normal, b.normal)) > PARALLEL;
+/** Whether two planes hold places of the same patient that may be compared. */
+export const areComparable = (a, b) =>
+  Boolean(a?.frameOfReference) && a.frameOfReference === b?.frameOfReference;
 
-/** How far a point lies from a plane, in mm. */
-export const distance = (plane, point) => dot(plane.normal, minus(point, plane.origin));
+const PARALLEL = 0.97; // cosine of 14 degrees: an axial stack along the spine, one along the scanner
 
-/** The point of a plane at column and row, pixel centres being whole numbers. */
-export const pointOf = ({ origin, row, column, steps }, [x, y]) =>
-  origin.map((part, axis) => part + row[axis] * x * steps[1] + column[axis] * y * steps[0]);
+/** 1 for planes that face the same way, -1 for opposite ways, 0 when they are not parallel. */
+export function facing(a, b) {
+  const cosine = dot(a.normal, b.normal);
+  return Math.abs(cosine) > PARALLEL ? Math.sign(cosine) : 0;
+}
+
+/** The middle of a frame. */
+export function middleOf(frame) {
+  const { position, row, column, spacing, size } = planeOf(frame);
+  return plus(plus(position, row, ((size[1] - 1) / 2) * spacing[1]), column, ((size[0] - 1) / 2) * spacing[0]);
+}

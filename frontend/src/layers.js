@@ -5,7 +5,7 @@
  * the one it belongs to.
  */
 import { element, shape } from './dom.js';
-import { pointOf } from './geometry.js';
+import { pointOf } from './frame_planes.js';
 
 class Sheet {
   #pane;

@@ -4,7 +4,7 @@ import { loadDisplaySet } from './displaysets.js';
 import { choice, element, field } from './dom.js';
 import { button } from './messages.js';
 import { readOverlay, swatch } from './overlay_document.js';
-import { isPresentationState, Presentation } from './presentation.js';
+import { isPresentationState, Presentation } from './presentation_state.js';
 import { explainFailure } from './reasons.js';
 import { isSegmentation } from './segmentation.js';
 import { isStructureSet } from './structure_set.js';

@@ -1,10 +1,10 @@
 /** A presentation state as what it is of, with a way to see it applied. */
 import { element } from './dom.js';
 import { button } from './messages.js';
-import { Presentation } from './presentation.js';
+import { Presentation } from './presentation_state.js';
 import { referencedSeries } from './references.js';
 
-export { isPresentationState } from './presentation.js';
+export { isPresentationState } from './presentation_state.js';
 
 export function presentationNode(series, instance) {
   const presentation = new Presentation(series, instance);

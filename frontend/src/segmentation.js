@@ -6,7 +6,7 @@
 import { number, text } from './attributes.js';
 import { colourNumber, colourOfLab, rgbOf } from './colours.js';
 import { instanceUrl, RequestError } from './dicomweb.js';
-import { distance, isParallel, makePlane, planeOf } from './geometry.js';
+import { distance, isParallel, makePlane, planeOf } from './frame_planes.js';
 import { refersTo } from './references.js';
 
 const CLASSES = ['1.2.840.10008.5.1.4.1.1.66.4', '1.2.840.10008.5.1.4.1.1.66.7']; // and of label maps

@@ -1,7 +1,7 @@
 /** Radiotherapy structure sets (PS3.3 C.8.8.5, C.8.8.6): outlines in the patient, drawn on the images they cut. */
 import { number, text } from './attributes.js';
 import { colourNumber, colourOfRgb } from './colours.js';
-import { dot, planeOf } from './geometry.js';
+import { dot, planeOf } from './frame_planes.js';
 
 const STORAGE = '1.2.840.10008.5.1.4.1.1.481.3';
 const MAX_POINTS = 4_000_000;

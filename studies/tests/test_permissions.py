@@ -16,7 +16,9 @@ PAGES = [
     "/studies/1.2.3/documents/1.2.3.9/1.2.3.4/file/",
 ]  # fmt: skip
 PROGRAMS = [
-    "/api/studies/", "/api/studies/1.2.3/", "/api/schema/", "/dicom-web/", "/dicom-web/studies",
+    "/api/studies/", "/api/studies/1.2.3/", "/api/studies/1.2.3/hanging/",
+    "/api/studies/1.2.3/presentation/", "/api/studies/1.2.3/measurements/",
+    "/api/studies/1.2.3/key-images/", "/api/schema/", "/dicom-web/", "/dicom-web/studies",
     "/dicom-web/series", "/dicom-web/instances", "/dicom-web/studies/1.2.3",
     "/dicom-web/studies/1.2.3/series", "/dicom-web/studies/1.2.3/metadata",
     "/dicom-web/studies/1.2.3/series/1.2.3.9/metadata",

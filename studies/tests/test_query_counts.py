@@ -37,6 +37,11 @@ def many(store):
         pytest.param("/studies/1.2.3/view/", WHO + 1, id="viewer page: study"),
         pytest.param("/api/studies/", WHO + 2, id="API list: page, count"),
         pytest.param("/api/studies/1.2.3/", WHO + 2, id="API study: study, series"),
+        pytest.param(
+            "/api/studies/1.2.3/hanging/", WHO + 5,
+            id="hanging: study, its body parts, other studies, protocols, priors",
+        ),
+        pytest.param("/api/studies/1.2.3/presentation/", WHO + 2, id="presentation: study, it"),
         pytest.param("/dicom-web/studies", WHO + 1, id="search for studies"),
         pytest.param("/dicom-web/studies?limit=9", WHO + 1, id="search for studies, more remain"),
         pytest.param("/dicom-web/studies/1.2.3/series", WHO + 1, id="search for series"),

@@ -138,6 +138,19 @@ def test_a_search_by_day_is_answered_from_an_index(viewer, keys):
     assert "Seq Scan" not in plan
 
 
+def test_other_studies_and_priors_of_a_patient_come_from_the_index_in_order(viewer):
+    study = Study.objects.order_by("study_moment")[25_000]
+    earlier = query.earlier_studies_of_patient(
+        viewer, study, modalities=["CT"], body_parts=["HEAD"]
+    )
+
+    for queryset in (query.other_studies_of_patient(viewer, study), earlier):
+        plan = queryset[:50].explain()
+        assert "study_of_patient_newest_first" in plan, plan
+        assert "Sort" not in plan, plan
+        assert "Seq Scan" not in plan, plan
+
+
 SEARCHES = [
     (Level.STUDY, {}, "study_newest_first"),
     (Level.STUDY, {"PatientID": "MRN-4711"}, "patient_id"),
