@@ -5,13 +5,16 @@ import { makeActions } from './actions.js';
 import { patientName, readableName, text } from './attributes.js';
 import { isCpuRendering, startCornerstone } from './cornerstone.js';
 import { loadSeriesList } from './displaysets.js';
+import { connectDocuments } from './documents.js';
 import { enableDrag } from './drag.js';
 import { guardIdentity, identityOfPage } from './identity.js';
 import { listenToKeys } from './keyboard.js';
+import { Layers } from './layers.js';
 import { Linking } from './linking.js';
 import { Layout, numberGrids } from './layout.js';
 import { button, Cover, Messages, reloadButton, signInLink } from './messages.js';
 import { Mpr, overPlanes } from './mpr.js';
+import { OverlaysPanel } from './overlays_panel.js';
 import { Panels } from './panels.js';
 import { Rail } from './rail.js';
 import { explainFailure } from './reasons.js';
@@ -42,8 +45,8 @@ async function start() {
     messages.notice('No WebGL: this browser draws images on the processor, which is slower.');
   }
   const viewer = new Viewer(find('#viewport'), study);
-  const { layout } = connect(viewer);
-  await openStudy(viewer, layout, list);
+  const { layout, overlays } = connect(viewer);
+  await openStudy(viewer, layout, list, overlays);
 }
 
 /** Toolbar, keys and mouse of the viewer, and what the page shows of its state. */
@@ -79,6 +82,8 @@ function connect(viewer) {
   for (const type of ['active', 'cine', 'view', 'state']) viewer.addEventListener(type, showActive);
   viewer.addEventListener('view', ({ detail }) => drawPaneScale(detail.pane));
   showPatientOf(viewer);
+  connectDocuments(context);
+  const overlays = new OverlaysPanel(find('#panel-overlays'), new Layers(viewer), context);
   guardIdentity(viewer, identity);
   numberGrids(find('#menu-grid'));
   document.addEventListener('second-window', ({ detail }) => second.open(detail));
@@ -95,7 +100,7 @@ function connect(viewer) {
   });
   // A page taken back from the history has no pixels, and its session may have ended.
   addEventListener('pageshow', (event) => event.persisted && location.reload());
-  return context;
+  return { ...context, overlays };
 }
 
 /** The bar names the patient of what the active pane shows, whoever the page was opened for. */
@@ -114,7 +119,7 @@ function showPatientOf(viewer) {
   viewer.addEventListener('active', show);
 }
 
-async function openStudy(viewer, layout, list) {
+async function openStudy(viewer, layout, list, overlays) {
   try {
     viewer.seriesList = await list;
   } catch (error) {
@@ -127,6 +132,7 @@ async function openStudy(viewer, layout, list) {
   // The study page links to a series by its UID behind the #.
   await layout.open(rail, viewer.seriesList.find(({ uid }) => uid === location.hash.slice(1)));
   rail.loadThumbnails();
+  await overlays.markKeyImages(rail);
 }
 
 function connectRail(viewer) {
