@@ -1,4 +1,5 @@
 /** Everything a reader can do, by name: toolbar and keyboard call the same functions. */
+import { keptWorkActions } from './kept_work.js';
 import { applyPreset, defaultWindow, fit, flip, invert, rotate, zoomBy } from './view.js';
 
 const PAGE = 10; // images passed by Page Up and Page Down
@@ -6,7 +7,9 @@ const ZOOM_STEP = 1.25;
 
 /** @param context `{ viewer, tools, panels, root, help }`; modules of their own add their actions here */
 export function makeActions(context) {
-  return { ...imageActions(context), ...viewActions(context), ...pageActions(context) };
+  return {
+    ...imageActions(context), ...viewActions(context), ...pageActions(context), ...keptWorkActions(context),
+  };
 }
 
 function imageActions({ viewer }) {

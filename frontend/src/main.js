@@ -5,7 +5,11 @@ import { makeActions } from './actions.js';
 import { patientName, readableName, text } from './attributes.js';
 import { isCpuRendering, startCornerstone } from './cornerstone.js';
 import { loadSeriesList } from './displaysets.js';
+import { KeptWork } from './kept_work.js';
+import { KeyImages } from './key_images.js';
 import { listenToKeys } from './keyboard.js';
+import { askBy, MeasurementPanel } from './measurement_panel.js';
+import { Measurements } from './measurements.js';
 import { button, Cover, Messages, reloadButton, signInLink } from './messages.js';
 import { Panels } from './panels.js';
 import { Rail } from './rail.js';
@@ -17,7 +21,8 @@ import './viewer.css';
 
 const find = (selector) => document.querySelector(selector);
 const patient = { name: find('#patient-name'), id: find('#patient-id') };
-const study = { uid: document.body.dataset.studyInstanceUid };
+const { studyInstanceUid, user } = document.body.dataset;
+const study = { uid: studyInstanceUid };
 const messages = new Messages(find('#notice'));
 const opening = new Cover(find('#opening'));
 
@@ -42,9 +47,11 @@ async function start() {
 /** Toolbar, keys and mouse of the viewer, and what the page shows of its state. */
 function connect(viewer) {
   const help = find('#shortcuts');
-  const tools = new Tools(viewer, find('#grid'));
+  const askText = askBy(find('#ask'));
+  const tools = new Tools(viewer, find('#grid'), askText);
   const panels = new Panels(find('#side'));
-  const context = { viewer, tools, panels, messages, root: document.body, help };
+  const kept = keepWork(viewer, askText);
+  const context = { viewer, tools, panels, messages, root: document.body, help, ...kept };
   const actions = makeActions(context);
   const toolbar = new Toolbar(find('#toolbar'), actions);
   listenToKeys(actions, help);
@@ -66,6 +73,15 @@ function connect(viewer) {
   });
   // A page taken back from the history has no pixels, and its session may have ended.
   addEventListener('pageshow', (event) => event.persisted && location.reload());
+}
+
+/** Measurements and key images; those that are kept already come after the first picture. */
+function keepWork(viewer, askText) {
+  const [measurements, keyImages] = [new Measurements(viewer), new KeyImages(viewer)];
+  const work = new KeptWork(study, user, measurements, keyImages, messages);
+  new MeasurementPanel(find('#panel-measurements'), work, viewer, { askText, saveButton: find('#save-work') });
+  viewer.addEventListener('view', () => work.load(), { once: true });
+  return { measurements, keyImages, work };
 }
 
 /** The bar names the patient of what the active pane shows, whoever the page was opened for. */

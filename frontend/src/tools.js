@@ -1,8 +1,10 @@
 /** What mouse and fingers do in the panes. Fires `chosen` with the name of the left button's tool. */
 import {
-  addTool, BaseTool, Enums, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool,
+  addTool, BaseTool, cancelActiveManipulations, Enums, MagnifyTool, PanTool, ToolGroupManager, WindowLevelTool,
+  ZoomTool,
 } from '@cornerstonejs/tools';
 
+import { configurationOf, KINDS, setColours } from './annotations.js';
 import { zoomBy } from './view.js';
 
 const { Primary, Secondary, Auxiliary } = Enums.MouseBindings;
@@ -39,16 +41,31 @@ const FIXED = {
   [ScrollTool.toolName]: [{ numTouchPoints: 3 }],
   [PanTool.toolName]: [{ mouseButton: Auxiliary }],
   [ZoomTool.toolName]: [{ mouseButton: Secondary }, { numTouchPoints: 2 }],
+  [MagnifyTool.toolName]: [],
 };
+// Tools whose drawings stay, and can be moved, while another tool has the left button.
+const DRAWING = new Set(Object.values(KINDS).map(({ tool }) => tool.toolName));
 
 export class Tools extends EventTarget {
   #group = ToolGroupManager.createToolGroup('reading');
 
-  /** @param root holds the panes */
-  constructor(viewer, root) {
+  #viewer;
+  #chosen;
+
+  /**
+   * @param root holds the panes
+   * @param askText for what is to be written into the picture
+   */
+  constructor(viewer, root, askText) {
     super();
-    [WindowLevelTool, ScrollTool, PanTool, ZoomTool].forEach((tool) => addTool(tool));
+    this.#viewer = viewer;
+    [WindowLevelTool, ScrollTool, PanTool, ZoomTool, MagnifyTool].forEach((tool) => addTool(tool));
     Object.keys(FIXED).forEach((name) => this.#group.addTool(name));
+    setColours();
+    for (const [kind, { tool }] of Object.entries(KINDS)) {
+      addTool(tool);
+      this.#group.addTool(tool.toolName, configurationOf(kind, askText));
+    }
     this.#group.setToolConfiguration(ScrollTool.toolName, { viewer });
     for (const pane of viewer.panes) this.#attach(pane);
     root.addEventListener('viewport-enabled', ({ target }) => {
@@ -57,6 +74,8 @@ export class Tools extends EventTarget {
     });
     viewer.addEventListener('grid', () => viewer.panes.forEach((pane) => this.#attach(pane)));
     root.addEventListener('wheel', wheelHandler(viewer), { passive: false });
+    // The second of two quick clicks draws, and does not change the grid.
+    root.addEventListener('dblclick', (event) => DRAWING.has(this.#chosen) && event.stopPropagation(), true);
     root.addEventListener('contextmenu', (event) => {
       if (event.target.closest('.picture')) event.preventDefault();
     });
@@ -68,11 +87,15 @@ export class Tools extends EventTarget {
 
   /** Give the left button and one finger to the tool `name`. */
   choose(name) {
-    for (const [tool, fixed] of Object.entries(FIXED)) {
+    for (const { viewport } of this.#viewer.panes) cancelActiveManipulations(viewport.element);
+    for (const tool of [...Object.keys(FIXED), ...DRAWING]) {
+      const fixed = FIXED[tool] ?? [];
       const bindings = tool === name ? [{ mouseButton: Primary }, ...fixed] : fixed;
-      this.#group.setToolDisabled(tool);
+      if (DRAWING.has(tool)) this.#group.setToolPassive(tool, { removeAllBindings: true });
+      else this.#group.setToolDisabled(tool);
       if (bindings.length) this.#group.setToolActive(tool, { bindings });
     }
+    this.#chosen = name;
     this.dispatchEvent(new CustomEvent('chosen', { detail: name }));
   }
 }
