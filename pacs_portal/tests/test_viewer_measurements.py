@@ -1,6 +1,5 @@
 """Measurements and key images in the viewer: drawn by mouse, kept, back again."""
 
-import io
 import re
 
 import numpy as np
