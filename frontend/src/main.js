@@ -20,7 +20,9 @@ import { button, Cover, Messages, reloadButton, signInLink } from './messages.js
 import { Mpr, overPlanes } from './mpr.js';
 import { OverlaysPanel } from './overlays_panel.js';
 import { Panels } from './panels.js';
+import { endPreviewWith } from './preview.js';
 import { Rail } from './rail.js';
+import { readOutUnderPointer } from './readout.js';
 import { explainFailure } from './reasons.js';
 import { drawPaneScale } from './scale.js';
 import { SecondWindow } from './second.js';
@@ -51,6 +53,8 @@ async function start() {
   }
   const viewer = new Viewer(find('#viewport'), study);
   const { layout, overlays } = connect(viewer);
+  endPreviewWith(viewer);
+  readOutUnderPointer(viewer, find('#grid'));
   await openStudy(viewer, layout, list, overlays);
 }
 
@@ -145,8 +149,7 @@ async function openStudy(viewer, layout, list, overlays) {
   }
   const rail = connectRail(viewer);
   opening.hide();
-  // The study page links to a series by its UID behind the #.
-  await layout.open(rail, viewer.seriesList.find(({ uid }) => uid === location.hash.slice(1)));
+  await layout.open(rail, askedFor(viewer));
   rail.loadThumbnails();
   await overlays.markKeyImages(rail);
 }
@@ -164,7 +167,14 @@ function connectRail(viewer) {
   return rail;
 }
 
+/** The series that the address names. */
+function askedFor({ seriesList }) {
+  const named = location.hash.slice(1) || new URLSearchParams(location.search).get('series');
+  return seriesList.find(({ uid }) => uid === named);
+}
+
 function giveUp(...message) {
+  find('#preview')?.remove();
   opening.show(...message);
   find('#viewport').dataset.state = 'error';
 }
