@@ -11,20 +11,35 @@ from studies.models.objects import (
     StoredObject,
 )
 from studies.models.patient import Patient
+from studies.models.report import (
+    Addendum,
+    Notification,
+    ReferringName,
+    Report,
+    ReportTemplate,
+    StudyFollower,
+)
 from studies.models.series import Series
-from studies.models.study import Study
+from studies.models.study import ReadingStatus, Study
 
 __all__ = [
+    "Addendum",
     "DeletedInstance",
     "Deletion",
     "Instance",
     "InstanceConflict",
+    "Notification",
     "Patient",
     "QuarantinedInput",
+    "ReadingStatus",
     "ReceivedObject",
+    "ReferringName",
+    "Report",
+    "ReportTemplate",
     "Series",
     "SeriesMetadata",
     "Source",
     "StoredObject",
     "Study",
+    "StudyFollower",
 ]
