@@ -10,6 +10,7 @@ import { button, Cover, Messages, reloadButton, signInLink } from './messages.js
 import { Panels } from './panels.js';
 import { Rail } from './rail.js';
 import { explainFailure } from './reasons.js';
+import { ReportPanel } from './report.js';
 import { Toolbar } from './toolbar.js';
 import { Tools } from './tools.js';
 import { Viewer } from './viewer.js';
@@ -48,6 +49,7 @@ function connect(viewer) {
   const actions = makeActions(context);
   const toolbar = new Toolbar(find('#toolbar'), actions);
   listenToKeys(actions, help);
+  new ReportPanel(find('#panel-report'), study, panels);
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   const showActive = () => {
     const { stack, cine } = viewer.active;
