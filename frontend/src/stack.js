@@ -1,7 +1,7 @@
 /** One stack in a viewport: which frame is wanted, which is shown, and never the two confused. */
 import { Enums, RenderingEngine } from '@cornerstonejs/core';
 
-import { isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
+import { destroyEngine, isContextLost, isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
 import { Prefetch } from './prefetch.js';
 
 const { Events, ViewportType } = Enums;
@@ -54,6 +54,11 @@ export class Stack {
     return this.#engine.getViewport(this.#id);
   }
 
+  /** Whether the graphics card took back its memory. */
+  get isLost() {
+    return isContextLost(this.#engine);
+  }
+
   get frame() {
     return this.frames[this.wanted];
   }
@@ -80,7 +85,7 @@ export class Stack {
   destroy() {
     this.close();
     this.#observer.disconnect();
-    this.#engine.destroy();
+    destroyEngine(this.#engine);
   }
 
   /** Show the frame at `index`, or the nearest that there is. */

@@ -1,62 +1,40 @@
 /** What mouse and fingers do in the panes. Fires `chosen` with the name of the left button's tool. */
-import {
-  addTool, BaseTool, Enums, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool,
-} from '@cornerstonejs/tools';
+import { addTool, Enums, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool } from '@cornerstonejs/tools';
 
-import { zoomBy } from './view.js';
+import { ScrollTool, surfaceOfPane, TwoFingersTool, wheelHandler } from './gestures.js';
 
 const { Primary, Secondary, Auxiliary } = Enums.MouseBindings;
-const WHEEL_STEP = 50; // pixels of a trackpad gesture for one image; a wheel notch gives about 100
-const DRAG_STEPS = 40; // a drag over the whole height passes at least this many images
-
-/** Drag up and down to scroll; the stack itself decides what can be shown. */
-class ScrollTool extends BaseTool {
-  static toolName = 'Scroll';
-
-  #rest = 0;
-
-  constructor(properties) {
-    super(properties, { supportedInteractionTypes: ['Mouse', 'Touch'], configuration: {} });
-  }
-
-  mouseDragCallback({ detail }) {
-    const { stack } = this.configuration.viewer.paneOf(detail.element);
-    const pixels = detail.element.clientHeight / Math.max(DRAG_STEPS, stack.frames.length);
-    this.#rest += detail.deltaPoints.canvas[1] / pixels;
-    const steps = Math.trunc(this.#rest);
-    this.#rest -= steps;
-    stack.goTo(stack.wanted + steps);
-  }
-
-  touchDragCallback(event) {
-    this.mouseDragCallback(event);
-  }
-}
 
 // Bindings a tool keeps whichever tool has the left button and one finger.
-const FIXED = {
+export const FIXED = {
   [WindowLevelTool.toolName]: [],
-  [ScrollTool.toolName]: [{ numTouchPoints: 3 }],
-  [PanTool.toolName]: [{ mouseButton: Auxiliary }],
-  [ZoomTool.toolName]: [{ mouseButton: Secondary }, { numTouchPoints: 2 }],
+  [ScrollTool.toolName]: [],
+  [PanTool.toolName]: [{ mouseButton: Auxiliary }, { numTouchPoints: 3 }],
+  [ZoomTool.toolName]: [{ mouseButton: Secondary }],
+  [TwoFingersTool.toolName]: [{ numTouchPoints: 2 }],
 };
 
 export class Tools extends EventTarget {
   #group = ToolGroupManager.createToolGroup('reading');
 
+  chosen = undefined;
+
   /** @param root holds the panes */
   constructor(viewer, root) {
     super();
-    [WindowLevelTool, ScrollTool, PanTool, ZoomTool].forEach((tool) => addTool(tool));
+    [WindowLevelTool, ScrollTool, PanTool, ZoomTool, TwoFingersTool].forEach((tool) => addTool(tool));
     Object.keys(FIXED).forEach((name) => this.#group.addTool(name));
-    this.#group.setToolConfiguration(ScrollTool.toolName, { viewer });
+    const surfaceOf = (element) => surfaceOfPane(viewer.paneOf(element));
+    for (const name of [ScrollTool.toolName, TwoFingersTool.toolName]) {
+      this.#group.setToolConfiguration(name, { surfaceOf });
+    }
     for (const pane of viewer.panes) this.#attach(pane);
     root.addEventListener('viewport-enabled', ({ target }) => {
       const pane = viewer.paneOf(target);
       if (pane?.stack) this.#attach(pane);
     });
     viewer.addEventListener('grid', () => viewer.panes.forEach((pane) => this.#attach(pane)));
-    root.addEventListener('wheel', wheelHandler(viewer), { passive: false });
+    root.addEventListener('wheel', wheelHandler(surfaceOf), { passive: false });
     root.addEventListener('contextmenu', (event) => {
       if (event.target.closest('.picture')) event.preventDefault();
     });
@@ -66,33 +44,18 @@ export class Tools extends EventTarget {
     this.#group.addViewport(viewport.id, viewport.renderingEngineId);
   }
 
-  /** Give the left button and one finger to the tool `name`. */
   choose(name) {
-    for (const [tool, fixed] of Object.entries(FIXED)) {
-      const bindings = tool === name ? [{ mouseButton: Primary }, ...fixed] : fixed;
-      this.#group.setToolDisabled(tool);
-      if (bindings.length) this.#group.setToolActive(tool, { bindings });
-    }
+    this.chosen = name;
+    giveLeftButton(this.#group, FIXED, name);
     this.dispatchEvent(new CustomEvent('chosen', { detail: name }));
   }
 }
 
-/** Wheel scrolls; with ctrl (and a trackpad's pinch, which browsers report as such) it zooms. */
-function wheelHandler(viewer) {
-  let rest = 0;
-  return (event) => {
-    if (!event.target.closest('.picture')) return undefined;
-    const { stack } = viewer.paneOf(event.target);
-    event.preventDefault();
-    const delta = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * 33;
-    if (event.ctrlKey) return zoomBy(stack, Math.exp(-delta / 400));
-    if (Math.abs(delta) >= WHEEL_STEP) {
-      rest = 0;
-      return stack.goTo(stack.wanted + Math.sign(delta));
-    }
-    rest += delta / WHEEL_STEP;
-    const steps = Math.trunc(rest);
-    rest -= steps;
-    return stack.goTo(stack.wanted + steps);
-  };
+/** Give the left button and one finger to the tool `name` of a group; the others keep their bindings. */
+export function giveLeftButton(group, fixedBindings, name) {
+  for (const [tool, fixed] of Object.entries(fixedBindings)) {
+    const bindings = tool === name ? [{ mouseButton: Primary }, ...fixed] : fixed;
+    group.setToolDisabled(tool);
+    if (bindings.length) group.setToolActive(tool, { bindings });
+  }
 }

@@ -5,11 +5,12 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 import requests
 from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
 
-from pacs_portal.tests.running_portal import RunningPortal, free_port, wait_for
+from pacs_portal.tests.running_portal import DATABASE, RunningPortal, free_port, wait_for
 from studies.tests.builders import SAMPLES, make_encapsulated
 
 ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
@@ -141,7 +142,9 @@ def complaints() -> list[str]:
 def page(
     browser: Browser, portal: RunningPortal, radiologist: StorageState, complaints: list[str]
 ) -> Iterator[Page]:
-    """The study list, before a signed-in radiologist."""
+    """The study list, before a signed-in radiologist who has left no study in any way."""
+    with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
+        connection.execute("DELETE FROM studies_presentation")
     context = browser.new_context(
         base_url=portal.url,
         viewport={"width": 1280, "height": 800},

@@ -1,4 +1,4 @@
-"""The archive's errors as the API answers them: a status and one sentence."""
+"""The archive's errors in the words of the JSON API."""
 
 from typing import Any
 
@@ -9,22 +9,29 @@ from studies.errors import (
     ArchiveError,
     EditConflictError,
     GoneError,
+    InvalidInstanceError,
     InvalidReportError,
+    MalformedBodyError,
     NotFoundError,
     NotPermittedError,
+    StorageError,
 )
 
-STATUS = {
+_STATUS = {
+    MalformedBodyError: 400,
     InvalidReportError: 400,
     NotPermittedError: 403,
     NotFoundError: 404,
     GoneError: 404,
+    InvalidInstanceError: 409,
     EditConflictError: 409,
+    StorageError: 503,
 }
 
 
-def answer(error: Exception, context: dict[str, Any]) -> Response | None:
-    """REST framework's EXCEPTION_HANDLER; what it does not know of stays an error of ours."""
-    if isinstance(error, ArchiveError) and type(error) in STATUS:
-        return Response({"detail": str(error)}, status=STATUS[type(error)])
-    return exception_handler(error, context)
+def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """One sentence as `detail`, whoever raised it."""
+    if not isinstance(error, ArchiveError):
+        return exception_handler(error, context)
+    status = next((_STATUS[base] for base in type(error).__mro__ if base in _STATUS), 500)
+    return Response({"detail": str(error)}, status=status)

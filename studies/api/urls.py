@@ -2,7 +2,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 import studies.uids  # noqa: F401 - registers <uid:…>
-from studies.api import reports, views
+from studies.api import annotations, reading, reports, views
 
 app_name = "api"
 
@@ -23,5 +23,17 @@ urlpatterns = [
         name="report-templates",
     ),
     path("studies/<uid:study>/report/pdf/", reports.PdfView.as_view(), name="report-pdf"),
+    path("studies/<uid:study>/hanging/", reading.HangingView.as_view(), name="hanging"),
+    path(
+        "studies/<uid:study>/presentation/",
+        reading.PresentationView.as_view(),
+        name="presentation",
+    ),
+    path(
+        "studies/<uid:study>/measurements/",
+        annotations.MeasurementsView.as_view(),
+        name="measurements",
+    ),
+    path("studies/<uid:study>/key-images/", annotations.KeyImagesView.as_view(), name="key-images"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -1,6 +1,7 @@
 """The information model (PS3.3 A.1.2) as rows, and the objects that the rows point at."""
 
 from studies.models.deletion import DeletedInstance, Deletion
+from studies.models.hanging_protocol import HangingProtocol
 from studies.models.instance import Instance
 from studies.models.metadata import SeriesMetadata
 from studies.models.objects import (
@@ -11,6 +12,7 @@ from studies.models.objects import (
     StoredObject,
 )
 from studies.models.patient import Patient
+from studies.models.presentation import Presentation
 from studies.models.report import (
     Addendum,
     Notification,
@@ -26,10 +28,12 @@ __all__ = [
     "Addendum",
     "DeletedInstance",
     "Deletion",
+    "HangingProtocol",
     "Instance",
     "InstanceConflict",
     "Notification",
     "Patient",
+    "Presentation",
     "QuarantinedInput",
     "ReadingStatus",
     "ReceivedObject",

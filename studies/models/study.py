@@ -43,7 +43,9 @@ class Study(PatientIdentity):
     """
 
     # Not called `patient`, because its column would then take the name of Patient ID.
-    patient_record = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
+    patient_record = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, related_name="studies", db_index=False
+    )
 
     study_instance_uid = models.CharField("Study Instance UID", max_length=64)
     study_date = models.DateField(null=True, blank=True)
@@ -80,6 +82,7 @@ class Study(PatientIdentity):
 
     class Meta:
         verbose_name_plural = "studies"
+        permissions = [("annotate_study", "Can save measurements and key images")]
         constraints = [
             # Not unique=True, which brings a second index for patterns that nobody searches by.
             models.UniqueConstraint(
@@ -104,6 +107,11 @@ class Study(PatientIdentity):
         ]
         indexes = [
             models.Index(fields=["-study_moment", "-id"], name="study_newest_first"),
+            # Serves the foreign key, and finds priors.
+            models.Index(
+                fields=["patient_record", "-study_moment", "-id"],
+                name="study_of_patient_newest_first",
+            ),
             models.Index(fields=["-received_at", "-id"], name="study_latest_received_first"),
             models.Index(
                 fields=["reading_status", "-study_moment", "-id"], name="study_by_reading_status"

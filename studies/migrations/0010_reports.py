@@ -161,7 +161,7 @@ def ship_templates(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('studies', '0006_all_requests_of_a_series'),
+        ('studies', '0009_studies_of_a_patient'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
