@@ -26,7 +26,7 @@ from studies.access import Viewer, may_see, visible_to
 from studies.dicom.attributes import Level
 from studies.dicom.names import fold
 from studies.matching import ROWS, Options, Sql, condition, equals
-from studies.models import StoredObject, Study
+from studies.models import Series, StoredObject, Study
 
 M = TypeVar("M", bound=Model)
 

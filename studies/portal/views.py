@@ -13,6 +13,7 @@ from studies import documents, query, retrieve
 from studies.access import may_report
 from studies.errors import GoneError, NotFoundError
 from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
+from studies.first_image import find_first_image
 from studies.models import Instance, Study
 from studies.portal import searches
 from studies.reports import notifications, reading
@@ -155,7 +156,10 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
 
 @require_safe
 def viewer(request: HttpRequest, study: str) -> HttpResponse:
-    return render(request, "studies/viewer.html", {"study": _find_study(request, study)})
+    found = _find_study(request, study)
+    asked = request.GET.get("series", "")
+    context = {"study": found, "first": find_first_image(request.user, found, asked)}
+    return render(request, "studies/viewer.html", context)
 
 
 @require_safe

@@ -42,7 +42,9 @@ def many(store):
             id="study page: study, series, other studies, report, whether one follows it",
         ),
         pytest.param("/notifications/", WHO + BELL + 1, id="notifications"),
-        pytest.param("/studies/1.2.3/view/", WHO + 1, id="viewer page: study"),
+        pytest.param(
+            "/studies/1.2.3/view/", WHO + 3, id="viewer page: study, first series, its middle image"
+        ),
         pytest.param("/api/studies/", WHO + 2, id="API list: page, count"),
         pytest.param("/api/studies/1.2.3/", WHO + 2, id="API study: study, series"),
         pytest.param("/api/studies/1.2.3/report/", WHO + 2, id="report: study, report"),

@@ -16,7 +16,6 @@ from studies.models import Instance, Patient, Series, Source, StoredObject, Stud
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.usefixtures("fifty_thousand_studies"),
-    pytest.mark.xdist_group("plans"),
     pytest.mark.timeout(300),  # to make the rows takes its time
 ]
 
@@ -56,6 +55,8 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
             """,
             [patient.pk],
         )
+        # Where the table was last analysed empty, each row would look for its study in all.
+        cursor.execute("ANALYZE studies_study")
         cursor.execute(
             """
             INSERT INTO studies_series (study_id, series_instance_uid, modality, series_number,
@@ -72,6 +73,7 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
             """,
             [patient.pk],
         )
+        cursor.execute("ANALYZE studies_series")
         stored = StoredObject.objects.create(object_key="plans", source=Source.SEED, size_bytes=1)
         cursor.execute(
             """

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('studies', '0010_reports'),
+        ('studies', '0011_reports'),
     ]
 
     operations = [

@@ -161,7 +161,7 @@ def ship_templates(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('studies', '0009_studies_of_a_patient'),
+        ('studies', '0010_metadata_in_parts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
