@@ -24,6 +24,7 @@ import { endPreviewWith } from './preview.js';
 import { Rail } from './rail.js';
 import { readOutUnderPointer } from './readout.js';
 import { explainFailure } from './reasons.js';
+import { ReportPanel } from './report.js';
 import { drawPaneScale } from './scale.js';
 import { SecondWindow } from './second.js';
 import { Toolbar } from './toolbar.js';
@@ -76,6 +77,7 @@ function connect(viewer) {
   const actions = overPlanes(mpr, makeActions(context));
   const toolbar = new Toolbar(find('#toolbar'), actions);
   listenToKeys(actions, help);
+  new ReportPanel(find('#panel-report'), study, panels);
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   mpr.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   mpr.addEventListener('change', () => {
