@@ -111,8 +111,9 @@ export class Viewer extends EventTarget {
     for (const pane of this.panes) pane.close();
   }
 
+  /** Some context is gone; perhaps only that of a pane which is no more. */
   onContextLost() {
-    for (const pane of this.panes) pane.onContextLost();
+    for (const pane of this.panes.filter(({ stack }) => stack.isLost)) pane.onContextLost();
   }
 
   #addPane() {

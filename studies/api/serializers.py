@@ -1,8 +1,21 @@
-"""Studies and series as JSON."""
+"""Studies, series, and what readers keep of them, as JSON."""
 
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from studies.annotating import MAX_ITEMS, MAX_POINTS
+from studies.dicom.attributes import is_uid
+from studies.dicom.measurement_report import UNITS, Kind, Quantity
 from studies.models import HangingProtocol, Series, Study
+
+_MAX_LABEL = 200
+_MAX_NOTE = 1000
+_MAX_PREDECESSORS = 100
+_MAX_MAGNITUDE = 1e12
+_MAX_FRAME = 2**31 - 1
+_PAIRS = [[a, b] for a in (int, float) for b in (int, float)]
 
 
 class StudySerializer(serializers.ModelSerializer):
@@ -87,3 +100,117 @@ class HangingSerializer(serializers.Serializer):
     )
     others = OtherStudySerializer(many=True)
     has_more_others = serializers.BooleanField()
+
+
+# --- Measurements and key images ------------------------------------------------------------------
+
+
+class UidField(serializers.CharField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=64, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        uid = str(super().to_internal_value(data))
+        if not is_uid(uid):
+            raise serializers.ValidationError("Not a UID.")
+        return uid
+
+
+@extend_schema_field({"type": "array", "items": {"type": "array", "items": {"type": "number"}}})
+class PointsField(serializers.Field):
+    """Pairs of column and row; one field of its own, because there may be thousands."""
+
+    def to_internal_value(self, data: Any) -> tuple[tuple[float, float], ...]:
+        if not isinstance(data, list) or not 0 < len(data) <= MAX_POINTS:
+            raise serializers.ValidationError(f"A list of 1 to {MAX_POINTS} points.")
+        if not all(isinstance(point, list) and list(map(type, point)) in _PAIRS for point in data):
+            raise serializers.ValidationError("A point is a column and a row, both numbers.")
+        return tuple((float(column), float(row)) for column, row in data)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class ValueSerializer(serializers.Serializer):
+    quantity = serializers.ChoiceField([q.value for q in Quantity])
+    value = serializers.FloatField(min_value=-_MAX_MAGNITUDE, max_value=_MAX_MAGNITUDE)
+    unit = serializers.ChoiceField(list(UNITS))
+
+
+class MeasurementSerializer(serializers.Serializer):
+    kind = serializers.ChoiceField([kind.value for kind in Kind])
+    tracking_uid = UidField()
+    label = serializers.CharField(max_length=_MAX_LABEL, allow_blank=True, default="")  # type: ignore[assignment]
+    sop_instance_uid = UidField()
+    frame = serializers.IntegerField(min_value=1, max_value=_MAX_FRAME, default=1)
+    points = PointsField()
+    values = ValueSerializer(many=True, default=list, max_length=len(Quantity))  # type: ignore[call-arg]
+    at_detector = serializers.BooleanField(default=False)
+
+
+class MeasurementsSerializer(serializers.Serializer):
+    """All measurements of the sender; `predecessors` are the documents that they come from."""
+
+    predecessors = serializers.ListField(
+        child=UidField(), max_length=_MAX_PREDECESSORS, default=list
+    )
+    measurements = MeasurementSerializer(many=True, max_length=MAX_ITEMS)  # type: ignore[call-arg]
+
+
+class KeyImageSerializer(serializers.Serializer):
+    sop_instance_uid = UidField()
+    frame = serializers.IntegerField(
+        min_value=1, max_value=_MAX_FRAME, allow_null=True, default=None
+    )
+
+
+class KeyImagesSerializer(serializers.Serializer):
+    """All key images of the sender; likewise."""
+
+    predecessors = serializers.ListField(
+        child=UidField(), max_length=_MAX_PREDECESSORS, default=list
+    )
+    note = serializers.CharField(max_length=_MAX_NOTE, allow_blank=True, default="")
+    images = KeyImageSerializer(many=True, max_length=MAX_ITEMS)  # type: ignore[call-arg]
+
+
+class SavedSerializer(serializers.Serializer):
+    sop_instance_uid = serializers.CharField(help_text="Empty where nothing is left.")
+
+
+class _DocumentSerializer(serializers.Serializer):
+    sop_instance_uid = serializers.CharField()
+    author = serializers.CharField()
+    is_own = serializers.BooleanField()
+    saved_at = serializers.DateTimeField()
+
+
+class DrawnSerializer(MeasurementSerializer):
+    """As it is kept; of another vendor's, quantity and unit may be any words."""
+
+    series_instance_uid = serializers.CharField()
+
+
+class MeasurementDocumentSerializer(_DocumentSerializer):
+    measurements = DrawnSerializer(many=True)
+    not_shown = serializers.IntegerField(help_text="Of another form, or of no image here.")
+
+
+class CurrentMeasurementsSerializer(serializers.Serializer):
+    may_save = serializers.BooleanField()
+    documents = MeasurementDocumentSerializer(many=True)
+
+
+class ChosenSerializer(KeyImageSerializer):
+    series_instance_uid = serializers.CharField()
+
+
+class KeyImageDocumentSerializer(_DocumentSerializer):
+    title = serializers.CharField()
+    note = serializers.CharField()
+    images = ChosenSerializer(many=True)
+
+
+class CurrentKeyImagesSerializer(serializers.Serializer):
+    may_save = serializers.BooleanField()
+    documents = KeyImageDocumentSerializer(many=True)

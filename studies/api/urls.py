@@ -2,7 +2,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 import studies.uids  # noqa: F401 - registers <uid:…>
-from studies.api import reading, views
+from studies.api import annotations, reading, views
 
 app_name = "api"
 
@@ -16,5 +16,11 @@ urlpatterns = [
         reading.PresentationView.as_view(),
         name="presentation",
     ),
+    path(
+        "studies/<uid:study>/measurements/",
+        annotations.MeasurementsView.as_view(),
+        name="measurements",
+    ),
+    path("studies/<uid:study>/key-images/", annotations.KeyImagesView.as_view(), name="key-images"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

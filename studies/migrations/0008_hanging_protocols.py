@@ -68,7 +68,7 @@ def _permissions(apps):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('studies', '0006_all_requests_of_a_series'),
+        ('studies', '0007_annotating'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -70,6 +70,7 @@ class Study(PatientIdentity):
 
     class Meta:
         verbose_name_plural = "studies"
+        permissions = [("annotate_study", "Can save measurements and key images")]
         constraints = [
             # Not unique=True, which brings a second index for patterns that nobody searches by.
             models.UniqueConstraint(
