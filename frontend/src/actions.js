@@ -3,6 +3,7 @@ import { linkingActions } from './linking.js';
 import { mprActions } from './mpr.js';
 import { fullscreenActions } from './fullscreen.js';
 import { layoutActions } from './layout.js';
+import { keptWorkActions } from './kept_work.js';
 import { applyPreset, defaultWindow, fit, flip, invert, rotate, zoomBy } from './view.js';
 
 const PAGE = 10; // images passed by Page Up and Page Down
@@ -18,6 +19,7 @@ export function makeActions(context) {
     ...mprActions(context),
     ...layoutActions(context),
     ...fullscreenActions(context),
+    ...keptWorkActions(context),
   };
 }
 

@@ -22,6 +22,22 @@ const SHORTCUTS = {
     ['Scroll', ['s'], 'tool', 'Scroll'],
     ['Pan', ['t'], 'tool', 'Pan'],
     ['Zoom', ['z'], 'tool', 'Zoom'],
+    ['Magnify', ['g'], 'tool', 'Magnify'],
+  ],
+  Measure: [
+    ['Length', ['d'], 'tool', 'Length'],
+    ['Angle', ['a'], 'tool', 'Angle'],
+    ['Cobb angle', ['A'], 'tool', 'CobbAngle'],
+    ['Bidirectional', ['u'], 'tool', 'Bidirectional'],
+    ['Rectangle', ['b'], 'tool', 'RectangleROI'],
+    ['Ellipse', ['e'], 'tool', 'EllipticalROI'],
+    ['Freehand', ['o'], 'tool', 'PlanarFreehandROI'],
+    ['Probe', ['p'], 'tool', 'Probe'],
+    ['Arrow with text', ['l'], 'tool', 'ArrowAnnotate'],
+    ['Remove what is selected', ['Delete', 'Backspace'], 'removeMeasurement'],
+    ['Key image or not', ['k'], 'keyImage'],
+    ['Undo', ['Ctrl+z'], 'undo'],
+    ['Redo', ['Ctrl+y'], 'redo'],
   ],
   Panes: [
     ['Next pane', [']'], 'nextPane'],
@@ -59,6 +75,7 @@ const SHORTCUTS = {
 const CAPS = {
   ' ': 'Space', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
   ArrowDown: '↓', ArrowRight: '→', ArrowUp: '↑', ArrowLeft: '←',
+  'Ctrl+z': 'Ctrl Z', 'Ctrl+y': 'Ctrl Y',
 };
 const OWN_KEYS = 'input, select, textarea, dialog, [popover], .document';
 const SETTING = 'viewer-shortcuts-off';

@@ -75,7 +75,11 @@ export class Layout {
   async #hang() {
     const viewer = this.#viewer;
     const { cells } = this.#protocol;
-    const lists = { current: viewer.seriesList, prior: await this.#seriesOfPrior(cells) };
+    const lists = { current: viewer.seriesList, prior: [] };
+    if (this.prior && cells.some(({ study }) => study === 'prior')) {
+      this.#hangFirst(lists);
+      lists.prior = await this.#seriesOfPrior();
+    }
     await loadHeaders(cells, lists);
     const { rows, columns, picks } = trim(this.#protocol, assign(cells, lists));
     if (!picks.some(Boolean)) return viewer.openFirst();
@@ -91,8 +95,16 @@ export class Layout {
     return showsNothing && !first.stack.frames.length ? viewer.openFirst() : undefined;
   }
 
-  async #seriesOfPrior(cells) {
-    if (!this.prior || !cells.some(({ study }) => study === 'prior')) return [];
+  /** The first image need not wait for the list of the prior's series. */
+  #hangFirst(lists) {
+    const { rows, columns, cells } = this.#protocol;
+    const [pick] = assign(cells.slice(0, 1), lists);
+    if (!pick || cells[0].study === 'prior' || needsHeaders(cells)) return;
+    this.#viewer.setGrid(rows, columns);
+    this.#viewer.open(pick.series, this.#viewer.panes[0]);
+  }
+
+  async #seriesOfPrior() {
     try {
       return await seriesOf(this.prior);
     } catch {
@@ -109,7 +121,8 @@ export class Layout {
     viewer.setGrid(rows, columns);
     viewer.activate(viewer.panes[active] ?? viewer.panes[0]);
     for (const [index, series] of found.entries()) {
-      if (series) await viewer.panes[index]?.open(series, this.#keeper.viewOf(series));
+      const pane = viewer.panes[index];
+      if (series && pane) await this.#keeper.openAs(pane, series, cells[index].view);
     }
     return true;
   }

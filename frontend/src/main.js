@@ -12,11 +12,17 @@ import { listenToKeys } from './keyboard.js';
 import { Layers } from './layers.js';
 import { Linking } from './linking.js';
 import { Layout, numberGrids } from './layout.js';
+import { KeptWork } from './kept_work.js';
+import { KeyImages } from './key_images.js';
+import { askBy, MeasurementPanel } from './measurement_panel.js';
+import { Measurements } from './measurements.js';
 import { button, Cover, Messages, reloadButton, signInLink } from './messages.js';
 import { Mpr, overPlanes } from './mpr.js';
 import { OverlaysPanel } from './overlays_panel.js';
 import { Panels } from './panels.js';
+import { endPreviewWith } from './preview.js';
 import { Rail } from './rail.js';
+import { readOutUnderPointer } from './readout.js';
 import { explainFailure } from './reasons.js';
 import { drawPaneScale } from './scale.js';
 import { SecondWindow } from './second.js';
@@ -27,7 +33,8 @@ import './viewer.css';
 
 const find = (selector) => document.querySelector(selector);
 const patient = { name: find('#patient-name'), id: find('#patient-id') };
-const study = { uid: document.body.dataset.studyInstanceUid };
+const { studyInstanceUid, user } = document.body.dataset;
+const study = { uid: studyInstanceUid };
 const messages = new Messages(find('#notice'));
 const opening = new Cover(find('#opening'));
 
@@ -46,21 +53,25 @@ async function start() {
   }
   const viewer = new Viewer(find('#viewport'), study);
   const { layout, overlays } = connect(viewer);
+  endPreviewWith(viewer);
+  readOutUnderPointer(viewer, find('#grid'));
   await openStudy(viewer, layout, list, overlays);
 }
 
 /** Toolbar, keys and mouse of the viewer, and what the page shows of its state. */
 function connect(viewer) {
   const help = find('#shortcuts');
-  const tools = new Tools(viewer, find('#grid'));
+  const askText = askBy(find('#ask'));
+  const tools = new Tools(viewer, find('#grid'), askText);
   const panels = new Panels(find('#side'));
   const linking = new Linking(viewer);
   const mpr = new Mpr(viewer, messages, find('#viewport'));
   const layout = new Layout({ viewer, messages });
   const identity = identityOfPage(document.body.dataset);
   const second = new SecondWindow(identity, find('#pair-warning'), messages);
+  const kept = keepWork(viewer, askText);
   const context = {
-    viewer, tools, panels, messages, linking, mpr, layout, second, root: document.body, help,
+    viewer, tools, panels, messages, linking, mpr, layout, second, root: document.body, help, ...kept,
   };
   const actions = overPlanes(mpr, makeActions(context));
   const toolbar = new Toolbar(find('#toolbar'), actions);
@@ -103,6 +114,15 @@ function connect(viewer) {
   return { ...context, overlays };
 }
 
+/** Measurements and key images; those that are kept already come after the first picture. */
+function keepWork(viewer, askText) {
+  const [measurements, keyImages] = [new Measurements(viewer), new KeyImages(viewer)];
+  const work = new KeptWork(study, user, measurements, keyImages, messages);
+  new MeasurementPanel(find('#panel-measurements'), work, viewer, { askText, saveButton: find('#save-work') });
+  viewer.addEventListener('view', () => work.load(), { once: true });
+  return { measurements, keyImages, work };
+}
+
 /** The bar names the patient of what the active pane shows, whoever the page was opened for. */
 function showPatientOf(viewer) {
   const named = new Map(); // pane → header of its instance
@@ -129,8 +149,7 @@ async function openStudy(viewer, layout, list, overlays) {
   }
   const rail = connectRail(viewer);
   opening.hide();
-  // The study page links to a series by its UID behind the #.
-  await layout.open(rail, viewer.seriesList.find(({ uid }) => uid === location.hash.slice(1)));
+  await layout.open(rail, askedFor(viewer));
   rail.loadThumbnails();
   await overlays.markKeyImages(rail);
 }
@@ -148,7 +167,14 @@ function connectRail(viewer) {
   return rail;
 }
 
+/** The series that the address names. */
+function askedFor({ seriesList }) {
+  const named = location.hash.slice(1) || new URLSearchParams(location.search).get('series');
+  return seriesList.find(({ uid }) => uid === named);
+}
+
 function giveUp(...message) {
+  find('#preview')?.remove();
   opening.show(...message);
   find('#viewport').dataset.state = 'error';
 }

@@ -19,7 +19,7 @@ export class Overlay {
     const lines = {
       patient: patientLines(frame.instance),
       study: studyLines(frame.instance),
-      image: [...imageLines(stack), lossyLine(frame.instance)],
+      image: [...imageLines(stack), lossyLine(frame.instance), drawnLine(viewport)],
       window: [zoomLine(viewport), windowLine(viewport)],
     };
     for (const [corner, texts] of Object.entries(lines)) {
@@ -75,6 +75,11 @@ function lossyLine(instance) {
   if (value(instance, '00282110') !== '01') return '';
   const ratios = (instance['00282112']?.Value ?? []).map((ratio) => `${rounded(Number(ratio))}:1`);
   return ['Lossy compression', ...ratios].join(' ');
+}
+
+/** The browser's library could not: the values under the picture are shades, not measured. */
+function drawnLine(viewport) {
+  return viewport.getCornerstoneImage().isDrawn ? 'Drawn by the server with 8 bits a channel' : '';
 }
 
 /** 100 % draws one pixel of the image on one pixel of the screen. */

@@ -11,7 +11,8 @@ export class PresentationKeeper {
   #viewer;
   #send;
   #views = new Map(); // series UID → how it was shown, the last one last
-  #pending = new Map(); // pane → what waits for its first picture
+  #shown = new Map(); // pane → how it shows its series, which another may show as well
+  #pending = new Map(); // pane → its series, and the view that waits for its first picture
   #hasActed = false; // nothing is kept of a study that somebody only looked at
   #saved = '';
   #timer;
@@ -37,14 +38,16 @@ export class PresentationKeeper {
     return state;
   }
 
-  /** How a series was last shown. */
-  viewOf(series) {
-    return this.#views.get(series.uid);
+  /** Open a series as a cell of the kept state showed it. */
+  async openAs(pane, series, view) {
+    if (view) this.#pending.set(pane, { series, view });
+    await pane.open(series, view);
   }
 
   forget() {
     clearTimeout(this.#timer);
     this.#views.clear();
+    this.#shown.clear();
     this.#pending.clear();
     this.#hasActed = false;
     this.#saved = '';
@@ -70,22 +73,24 @@ export class PresentationKeeper {
   }
 
   #prepare(pane) {
-    const view = pane.series && this.viewOf(pane.series);
-    if (view) this.#pending.set(pane, view);
-    else this.#pending.delete(pane);
+    const { series } = pane;
+    this.#shown.delete(pane);
+    if (!series || this.#pending.get(pane)?.series !== series) {
+      this.#pending.set(pane, { series, view: this.#views.get(series?.uid) });
+    }
     this.#schedule();
   }
 
   #note(pane) {
     const { stack, series } = pane;
     if (!series || stack.shown === undefined) return;
-    const view = this.#pending.get(pane);
-    if (view) {
-      this.#pending.delete(pane);
-      applyView(stack.viewport, view);
-    }
+    const { view } = this.#pending.get(pane) ?? {};
+    this.#pending.delete(pane);
+    if (view) applyView(stack.viewport, view);
+    const described = describeView(stack);
+    this.#shown.set(pane, described);
     this.#views.delete(series.uid);
-    this.#views.set(series.uid, describeView(stack));
+    this.#views.set(series.uid, described);
     this.#schedule();
   }
 
@@ -96,9 +101,14 @@ export class PresentationKeeper {
       rows,
       columns,
       active: panes.indexOf(active),
-      cells: panes.map(({ series }) => (series ? { study: series.study.uid, series: series.uid } : null)),
+      cells: panes.map((pane) => this.#cell(pane)),
       views: Object.fromEntries([...this.#views].slice(-MAX_SERIES)),
     };
+  }
+
+  #cell(pane) {
+    const { series } = pane;
+    return series ? { study: series.study.uid, series: series.uid, view: this.#shown.get(pane) } : null;
   }
 }
 

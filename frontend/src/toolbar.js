@@ -35,7 +35,8 @@ export class Toolbar {
     }
     for (const opener of this.#bar.querySelectorAll('[popovertarget]')) {
       const menu = document.getElementById(opener.getAttribute('popovertarget'));
-      opener.toggleAttribute('data-holds-tool', Boolean(menu.querySelector('[aria-pressed=true]')));
+      if (!menu.querySelector('[data-tool]')) continue;
+      opener.toggleAttribute('data-holds-tool', Boolean(menu.querySelector('[data-tool][aria-pressed=true]')));
     }
   }
 
@@ -48,6 +49,8 @@ export class Toolbar {
     for (const link of this.#bar.querySelectorAll('[data-action=link]')) {
       link.setAttribute('aria-pressed', String(on[link.dataset.argument]));
     }
+    const opener = this.#bar.querySelector('[popovertarget=menu-link]');
+    opener.toggleAttribute('data-holds-tool', on.scroll || on.presentation); // lines are seen as they are
   }
 
   /** A series without three planes says why; the button can still be asked. */

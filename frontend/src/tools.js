@@ -1,6 +1,9 @@
 /** What mouse and fingers do in the panes. Fires `chosen` with the name of the left button's tool. */
-import { addTool, Enums, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool } from '@cornerstonejs/tools';
+import {
+  addTool, cancelActiveManipulations, Enums, MagnifyTool, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool,
+} from '@cornerstonejs/tools';
 
+import { configurationOf, KINDS, setColours } from './annotations.js';
 import { ScrollTool, surfaceOfPane, TwoFingersTool, wheelHandler } from './gestures.js';
 
 const { Primary, Secondary, Auxiliary } = Enums.MouseBindings;
@@ -12,22 +15,26 @@ export const FIXED = {
   [PanTool.toolName]: [{ mouseButton: Auxiliary }, { numTouchPoints: 3 }],
   [ZoomTool.toolName]: [{ mouseButton: Secondary }],
   [TwoFingersTool.toolName]: [{ numTouchPoints: 2 }],
+  [MagnifyTool.toolName]: [],
 };
+// Tools whose drawings stay, and can be moved, while another tool has the left button.
+const DRAWING = new Set(Object.values(KINDS).map(({ tool }) => tool.toolName));
 
 export class Tools extends EventTarget {
   #group = ToolGroupManager.createToolGroup('reading');
+  #viewer;
 
   chosen = undefined;
 
-  /** @param root holds the panes */
-  constructor(viewer, root) {
+  /**
+   * @param root holds the panes
+   * @param askText for what is to be written into the picture
+   */
+  constructor(viewer, root, askText) {
     super();
-    [WindowLevelTool, ScrollTool, PanTool, ZoomTool, TwoFingersTool].forEach((tool) => addTool(tool));
-    Object.keys(FIXED).forEach((name) => this.#group.addTool(name));
+    this.#viewer = viewer;
     const surfaceOf = (element) => surfaceOfPane(viewer.paneOf(element));
-    for (const name of [ScrollTool.toolName, TwoFingersTool.toolName]) {
-      this.#group.setToolConfiguration(name, { surfaceOf });
-    }
+    this.#addTools(surfaceOf, askText);
     for (const pane of viewer.panes) this.#attach(pane);
     root.addEventListener('viewport-enabled', ({ target }) => {
       const pane = viewer.paneOf(target);
@@ -35,9 +42,27 @@ export class Tools extends EventTarget {
     });
     viewer.addEventListener('grid', () => viewer.panes.forEach((pane) => this.#attach(pane)));
     root.addEventListener('wheel', wheelHandler(surfaceOf), { passive: false });
+    // The second of two quick clicks draws, and does not change the grid.
+    root.addEventListener('dblclick', (event) => DRAWING.has(this.chosen) && event.stopPropagation(), true);
     root.addEventListener('contextmenu', (event) => {
       if (event.target.closest('.picture')) event.preventDefault();
     });
+  }
+
+  #addTools(surfaceOf, askText) {
+    const plain = [WindowLevelTool, ScrollTool, PanTool, ZoomTool, TwoFingersTool, MagnifyTool];
+    for (const tool of plain) {
+      addTool(tool);
+      this.#group.addTool(tool.toolName);
+    }
+    for (const { toolName } of [ScrollTool, TwoFingersTool]) {
+      this.#group.setToolConfiguration(toolName, { surfaceOf });
+    }
+    setColours();
+    for (const [kind, { tool }] of Object.entries(KINDS)) {
+      addTool(tool);
+      this.#group.addTool(tool.toolName, configurationOf(kind, askText));
+    }
   }
 
   #attach({ viewport }) {
@@ -45,8 +70,11 @@ export class Tools extends EventTarget {
   }
 
   choose(name) {
-    this.chosen = name;
+    for (const { viewport } of this.#viewer.panes) cancelActiveManipulations(viewport.element);
+    for (const tool of DRAWING) this.#group.setToolPassive(tool, { removeAllBindings: true });
     giveLeftButton(this.#group, FIXED, name);
+    if (DRAWING.has(name)) this.#group.setToolActive(name, { bindings: [{ mouseButton: Primary }] });
+    this.chosen = name;
     this.dispatchEvent(new CustomEvent('chosen', { detail: name }));
   }
 }

@@ -42,7 +42,9 @@ class PresentationView(APIView):
     def put(self, request: Request, study: str) -> Response:
         found, state = _find(request, study), _read_state(request)
         Presentation.objects.update_or_create(
-            user_id=request.user.pk, study=found, defaults={"state": state}
+            user_id=request.user.pk,  # type: ignore[misc]  # nobody anonymous comes here
+            study=found,
+            defaults={"state": state},
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from studies import documents, query, retrieve
 from studies.errors import GoneError, NotFoundError
 from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
+from studies.first_image import find_first_image
 from studies.models import Instance, Study
 from studies.portal import searches
 
@@ -142,7 +143,10 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
 
 @require_safe
 def viewer(request: HttpRequest, study: str) -> HttpResponse:
-    return render(request, "studies/viewer.html", {"study": _find_study(request, study)})
+    found = _find_study(request, study)
+    asked = request.GET.get("series", "")
+    context = {"study": found, "first": find_first_image(request.user, found, asked)}
+    return render(request, "studies/viewer.html", context)
 
 
 @require_safe

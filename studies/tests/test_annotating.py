@@ -373,7 +373,7 @@ def test_a_study_that_is_not_there_is_not_found(client, address, method):
     assert response.status_code == 404
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_two_who_save_at_once_are_both_kept(sign_in):
     client = sign_in("radiologist")
 
