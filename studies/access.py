@@ -9,11 +9,14 @@ M = TypeVar("M", bound=models.Model)
 Viewer = AbstractUser | AnonymousUser
 
 
+def may_see(viewer: Viewer) -> bool:
+    """Whether this person may know of studies, which is of all of them."""
+    return viewer.is_active and viewer.has_perm("studies.view_study")
+
+
 def visible_to(viewer: Viewer, queryset: "models.QuerySet[M, Any]") -> "models.QuerySet[M, Any]":
     """The part of studies, series or instances that this person may know of."""
-    if viewer.is_active and viewer.has_perm("studies.view_study"):
-        return queryset
-    return queryset.none()
+    return queryset if may_see(viewer) else queryset.none()
 
 
 def may_store(viewer: Viewer) -> bool:

@@ -9,12 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.html import format_html_join
 
 from studies import query
 from studies.filters import MODALITIES
 from studies.models import (
     DeletedInstance,
     Deletion,
+    HangingProtocol,
     Instance,
     InstanceConflict,
     Patient,
@@ -232,3 +234,45 @@ class QuarantinedInputAdmin(ReadOnlyAdmin):
     list_filter = ["source", "received_at"]
     search_fields = ["sha256__exact", "source_detail"]
     ordering = ["-id"]
+
+
+_RULES_OF_CELLS = format_html_join(
+    "",
+    "<p><b>{}</b> {}</p>",
+    [
+        ("Cells", "row by row from the top left, as [{}, {}]; {} takes the next series."),
+        ("study", "“current”, as without it, or “prior”: the newest relevant one."),
+        ("modality", "as CT, where a study has several."),
+        ("description", "is part of the series description, whatever its case; * stands for "
+         "anything, | for or. What “without” says must not be part of it."),
+        ("view", "View Position, as MLO; laterality, L or R."),
+        ("plane", "axial, coronal or sagittal."),
+        ("at_least", "so many instances, to pass over localizers."),
+        ("number", "the how-many-th of the series that fit."),
+        ("otherwise", "where no series fits: “next”, as without it, takes the next one, “empty” "
+         "leaves the cell empty."),
+    ],
+)  # fmt: skip
+
+
+@admin.register(HangingProtocol)
+class HangingProtocolAdmin(admin.ModelAdmin):
+    """Whoever may change protocols does it here; they mirror nothing."""
+
+    list_display = ["name", "modality", "body_part", "priority", "grid", "shows_prior"]
+    list_filter = ["modality"]
+    list_per_page = 50
+    ordering = ["-priority", "name"]
+    search_fields = ["name", "modality", "body_part"]
+    fieldsets = [
+        (None, {"fields": ["name", ("modality", "body_part", "priority")]}),
+        ("Layout", {"fields": [("rows", "columns"), "cells"], "description": _RULES_OF_CELLS}),
+    ]
+
+    @admin.display(description="grid")
+    def grid(self, protocol: HangingProtocol) -> str:
+        return f"{protocol.rows} × {protocol.columns}"
+
+    @admin.display(description="shows a prior", boolean=True)
+    def shows_prior(self, protocol: HangingProtocol) -> bool:
+        return protocol.shows_prior

@@ -1,14 +1,25 @@
 /** Everything a reader can do, by name: toolbar and keyboard call the same functions. */
+import { linkingActions } from './linking.js';
+import { mprActions } from './mpr.js';
+import { fullscreenActions } from './fullscreen.js';
+import { layoutActions } from './layout.js';
 import { keptWorkActions } from './kept_work.js';
 import { applyPreset, defaultWindow, fit, flip, invert, rotate, zoomBy } from './view.js';
 
 const PAGE = 10; // images passed by Page Up and Page Down
 const ZOOM_STEP = 1.25;
 
-/** @param context `{ viewer, tools, panels, root, help }`; modules of their own add their actions here */
+/** @param context `{ viewer, tools, panels, linking, mpr, root, help }`; modules of their own add their actions here */
 export function makeActions(context) {
   return {
-    ...imageActions(context), ...viewActions(context), ...pageActions(context), ...keptWorkActions(context),
+    ...imageActions(context),
+    ...viewActions(context),
+    ...pageActions(context),
+    ...linkingActions(context),
+    ...mprActions(context),
+    ...layoutActions(context),
+    ...fullscreenActions(context),
+    ...keptWorkActions(context),
   };
 }
 
@@ -25,6 +36,8 @@ function imageActions({ viewer }) {
     nextSeries: () => viewer.openNeighbour(1),
     previousSeries: () => viewer.openNeighbour(-1),
     cine: () => viewer.active.cine.toggle(),
+    slower: () => viewer.active.cine.slower(),
+    faster: () => viewer.active.cine.faster(),
   };
 }
 

@@ -12,6 +12,8 @@ const SHORTCUTS = {
     ['First image', ['Home'], 'first'],
     ['Last image', ['End'], 'last'],
     ['Play or pause', ['c', ' '], 'cine'],
+    ['Play slower', ['<'], 'slower'],
+    ['Play faster', ['>'], 'faster'],
     ['Next series', ['.'], 'nextSeries'],
     ['Previous series', [','], 'previousSeries'],
   ],
@@ -41,6 +43,19 @@ const SHORTCUTS = {
     ['Next pane', [']'], 'nextPane'],
     ['Previous pane', ['['], 'previousPane'],
     ['One pane only, and back', ['Enter'], 'maximise'],
+    ['Layout; then 1 to 9', ['q'], 'gridMenu'],
+    ['Second window', ['D'], 'secondWindow'],
+    ['Full screen', ['f'], 'fullScreen'],
+    ['Scroll together', ['y'], 'link', 'scroll'],
+    ['Same window, zoom and shift', ['Y'], 'link', 'presentation'],
+    ['Reference lines', ['j'], 'link', 'lines'],
+  ],
+  'Three planes': [
+    ['Three planes, and back', ['m'], 'mpr'],
+    ['Crosshairs', ['x'], 'crosshairs'],
+    ['Slab (MIP) or slice', ['X'], 'slab'],
+    ['Thicker slab', ['}'], 'thicker'],
+    ['Thinner slab', ['{'], 'thinner'],
   ],
   View: [
     ['Reset everything', ['Escape'], 'reset'],
@@ -58,7 +73,7 @@ const SHORTCUTS = {
   ],
 };
 const CAPS = {
-  ' ': 'Space', R: 'Shift R', A: 'Shift A', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
+  ' ': 'Space', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
   ArrowDown: '↓', ArrowRight: '→', ArrowUp: '↑', ArrowLeft: '←',
   'Ctrl+z': 'Ctrl Z', 'Ctrl+y': 'Ctrl Y',
 };
@@ -119,6 +134,6 @@ function section([title, rows]) {
 }
 
 function cap(key) {
-  const name = CAPS[key] ?? (key.length > 1 ? key : key.toUpperCase());
+  const name = CAPS[key] ?? (/^[A-Z]$/.test(key) ? `Shift ${key}` : key.length > 1 ? key : key.toUpperCase());
   return Object.assign(document.createElement('kbd'), { textContent: name });
 }

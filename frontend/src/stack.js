@@ -1,7 +1,7 @@
 /** One stack in a viewport: which frame is wanted, which is shown, and never the two confused. */
 import { Enums, RenderingEngine } from '@cornerstonejs/core';
 
-import { isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
+import { destroyEngine, isContextLost, isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
 import { Prefetch } from './prefetch.js';
 
 const { Events, ViewportType } = Enums;
@@ -16,6 +16,7 @@ export class Stack {
   #prefetch = new Prefetch();
   #mounted = []; // the frames that the viewport holds
   #timer;
+  #wait = new AbortController(); // for the frame that is wanted
 
   frames = [];
   wanted = 0;
@@ -54,6 +55,11 @@ export class Stack {
     return this.#engine.getViewport(this.#id);
   }
 
+  /** Whether the graphics card took back its memory. */
+  get isLost() {
+    return isContextLost(this.#engine);
+  }
+
   get frame() {
     return this.frames[this.wanted];
   }
@@ -72,6 +78,7 @@ export class Stack {
   /** Forget the stack; the viewport keeps its last picture, so cover it. */
   close() {
     clearTimeout(this.#timer);
+    this.#wait.abort();
     this.#prefetch.stop();
     this.frames = [];
     this.shown = undefined;
@@ -80,7 +87,7 @@ export class Stack {
   destroy() {
     this.close();
     this.#observer.disconnect();
-    this.#engine.destroy();
+    destroyEngine(this.#engine);
   }
 
   /** Show the frame at `index`, or the nearest that there is. */
@@ -89,6 +96,7 @@ export class Stack {
     if (!this.frames.length || target === this.wanted) return;
     this.wanted = target;
     clearTimeout(this.#timer);
+    this.#wait.abort();
     if (isLoaded(this.frame.imageId)) this.#display();
     else this.#timer = setTimeout(() => this.#load(), SETTLE_MS);
   }
@@ -108,13 +116,16 @@ export class Stack {
   async #load() {
     const { frame } = this;
     this.#listener.onLoading();
+    this.#wait = new AbortController();
+    const { signal } = this.#wait;
+    this.#prefetch.toward(this.wanted);
     try {
-      await loadFrameInTime(frame.imageId);
+      await loadFrameInTime(frame.imageId, signal);
     } catch (error) {
-      if (frame === this.frame) this.#fail(error);
+      if (!signal.aborted) this.#fail(error);
       return;
     }
-    if (frame === this.frame) await this.#display();
+    if (!signal.aborted) await this.#display();
   }
 
   #fail(error) {

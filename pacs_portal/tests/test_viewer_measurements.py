@@ -1,6 +1,5 @@
 """Measurements and key images in the viewer: drawn by mouse, kept, back again."""
 
-import io
 import re
 
 import numpy as np
@@ -116,9 +115,7 @@ def draw_one_of_each(page):
     page.keyboard.press("Enter")
 
 
-def test_each_tool_draws_and_what_it_drew_is_kept_listed_and_drawn_again(
-    viewer, image, complaints
-):
+def test_each_tool_draws_and_what_it_drew_is_kept_listed_and_drawn_again(viewer, image, complaints):
     open_list(viewer)
     draw_one_of_each(viewer)
     wait_for_items(viewer, 9)
@@ -184,7 +181,9 @@ def mask(kind, points) -> np.ndarray:
     inside = np.zeros((128, 128), bool)
     for (ax, ay), (bx, by) in zip(points, np.roll(points, -1, axis=0), strict=True):
         if ay != by:
-            crosses = ((ay > row) != (by > row)) & (column < (bx - ax) * (row - ay) / (by - ay) + ax)
+            crosses = ((ay > row) != (by > row)) & (
+                column < (bx - ax) * (row - ay) / (by - ay) + ax
+            )
             inside ^= crosses
     return inside
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from studies.annotating import MAX_ITEMS, MAX_POINTS
 from studies.dicom.attributes import is_uid
 from studies.dicom.measurement_report import UNITS, Kind, Quantity
-from studies.models import Series, Study
+from studies.models import HangingProtocol, Series, Study
 
 _MAX_LABEL = 200
 _MAX_NOTE = 1000
@@ -72,6 +72,34 @@ class StudySearchSerializer(serializers.Serializer):
     size = serializers.IntegerField(required=False, min_value=1, max_value=200)
     after = serializers.IntegerField(required=False, min_value=1)
     before = serializers.IntegerField(required=False, min_value=1)
+
+
+class HangingProtocolSerializer(serializers.ModelSerializer):
+    """Cells as `studies.models.hanging_protocol` describes them."""
+
+    cells = serializers.ListField(child=serializers.DictField())
+
+    class Meta:
+        model = HangingProtocol
+        fields = ["name", "rows", "columns", "cells"]
+
+
+class OtherStudySerializer(serializers.ModelSerializer):
+    """What a line about a study says."""
+
+    class Meta:
+        model = Study
+        fields = ["study_instance_uid", "study_date", "study_description", "modalities_in_study"]
+
+
+class HangingSerializer(serializers.Serializer):
+    study = OtherStudySerializer()
+    protocol = HangingProtocolSerializer()
+    prior = OtherStudySerializer(
+        allow_null=True, help_text="The newest relevant one, which need not be among the others."
+    )
+    others = OtherStudySerializer(many=True)
+    has_more_others = serializers.BooleanField()
 
 
 # --- Measurements and key images ------------------------------------------------------------------

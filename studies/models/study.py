@@ -35,7 +35,9 @@ class Study(PatientIdentity):
     """
 
     # Not called `patient`, because its column would then take the name of Patient ID.
-    patient_record = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
+    patient_record = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, related_name="studies", db_index=False
+    )
 
     study_instance_uid = models.CharField("Study Instance UID", max_length=64)
     study_date = models.DateField(null=True, blank=True)
@@ -89,6 +91,11 @@ class Study(PatientIdentity):
         ]
         indexes = [
             models.Index(fields=["-study_moment", "-id"], name="study_newest_first"),
+            # Serves the foreign key, and finds priors.
+            models.Index(
+                fields=["patient_record", "-study_moment", "-id"],
+                name="study_of_patient_newest_first",
+            ),
             models.Index(fields=["-received_at", "-id"], name="study_latest_received_first"),
             models.Index(fields=["patient_name_folded", "id"], name="study_in_order_of_name"),
             models.Index(fields=["patient_id", "id"], name="study_in_order_of_patient_id"),

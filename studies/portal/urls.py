@@ -5,8 +5,12 @@ from studies.portal import views
 
 app_name = "studies"
 
+_DOCUMENT = "studies/<uid:study>/documents/<uid:series>/<uid:instance>/"
+
 urlpatterns = [
     path("", views.study_list, name="list"),
     path("studies/<uid:study>/", views.study_detail, name="detail"),
     path("studies/<uid:study>/view/", views.viewer, name="view"),
+    path(_DOCUMENT, views.document, name="document"),
+    path(f"{_DOCUMENT}file/", views.encapsulated_file, name="encapsulated-file"),
 ]

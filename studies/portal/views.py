@@ -5,14 +5,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from studies import query, retrieve
+from studies import documents, query, retrieve
 from studies.errors import GoneError, NotFoundError
 from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
-from studies.models import Study
+from studies.first_image import find_first_image
+from studies.models import Instance, Study
 from studies.portal import searches
 
 PAGE_SIZES = (25, 50, 100)
@@ -142,11 +143,47 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
 
 @require_safe
 def viewer(request: HttpRequest, study: str) -> HttpResponse:
-    return render(request, "studies/viewer.html", {"study": _find_study(request, study)})
+    found = _find_study(request, study)
+    asked = request.GET.get("series", "")
+    context = {"study": found, "first": find_first_image(request.user, found, asked)}
+    return render(request, "studies/viewer.html", context)
+
+
+@require_safe
+def document(request: HttpRequest, study: str, series: str, instance: str) -> HttpResponse:
+    """A report to be read, or the header of whatever else it is."""
+    found = _find_instance(request, study, series, instance)
+    base_url = request.build_absolute_uri("/dicom-web")
+    context = documents.readable(request.user, found, base_url=base_url)
+    return render(request, "studies/document.html", {"instance": found, **context})
+
+
+@require_safe
+def encapsulated_file(
+    request: HttpRequest, study: str, series: str, instance: str
+) -> StreamingHttpResponse:
+    """The file of another format that an instance holds: to be saved, never shown from here."""
+    found = _find_instance(request, study, series, instance)
+    try:
+        file = documents.encapsulated_file(found)
+    except NotFoundError as error:
+        raise Http404 from error
+    body = iter(()) if request.method == "HEAD" else iter(file)
+    response = StreamingHttpResponse(body, content_type="application/octet-stream")
+    response.headers["Content-Length"] = str(file.size)
+    response.headers["Content-Disposition"] = f'attachment; filename="{instance}.bin"'
+    return response
 
 
 def _find_study(request: HttpRequest, uid: str) -> Study:
     try:
         return retrieve.find_study(request.user, uid)
+    except (NotFoundError, GoneError) as error:
+        raise Http404 from error
+
+
+def _find_instance(request: HttpRequest, study: str, series: str, instance: str) -> Instance:
+    try:
+        return retrieve.find_instance(request.user, study, series, instance)
     except (NotFoundError, GoneError) as error:
         raise Http404 from error

@@ -11,6 +11,7 @@ from studies.errors import InvalidInstanceError
 from studies.models import (
     DeletedInstance,
     Deletion,
+    HangingProtocol,
     Instance,
     InstanceConflict,
     Patient,
@@ -144,4 +145,4 @@ def test_who_is_no_steward_is_sent_away(sign_in, role):
 def test_every_model_of_the_archive_is_there():
     registered = {model for model in admin.site._registry if model._meta.app_label == "studies"}
 
-    assert registered == set(MODELS)
+    assert registered == {*MODELS, HangingProtocol}  # of which test_hanging.py tells

@@ -11,9 +11,13 @@ from studies.tests.builders import make_file
 pytestmark = pytest.mark.django_db
 
 INSTANCE = "/dicom-web/studies/1.2.3/series/1.2.3.9/instances/1.2.3.4"
-PAGES = ["/", "/studies/1.2.3/", "/studies/1.2.3/view/"]
+PAGES = [
+    "/", "/studies/1.2.3/", "/studies/1.2.3/view/", "/studies/1.2.3/documents/1.2.3.9/1.2.3.4/",
+    "/studies/1.2.3/documents/1.2.3.9/1.2.3.4/file/",
+]  # fmt: skip
 PROGRAMS = [
-    "/api/studies/", "/api/studies/1.2.3/", "/api/studies/1.2.3/measurements/",
+    "/api/studies/", "/api/studies/1.2.3/", "/api/studies/1.2.3/hanging/",
+    "/api/studies/1.2.3/presentation/", "/api/studies/1.2.3/measurements/",
     "/api/studies/1.2.3/key-images/", "/api/schema/", "/dicom-web/", "/dicom-web/studies",
     "/dicom-web/series", "/dicom-web/instances", "/dicom-web/studies/1.2.3",
     "/dicom-web/studies/1.2.3/series", "/dicom-web/studies/1.2.3/metadata",
@@ -40,7 +44,7 @@ READERS = ["clinician", "radiologist", "technologist", "data steward", "administ
 
 @pytest.fixture(autouse=True)
 def one_study(store):
-    store(make_file())
+    store(make_file(EncapsulatedDocument=b"%PDF-1.4"))
 
 
 def test_a_page_sends_a_stranger_to_the_sign_in(django_client):
