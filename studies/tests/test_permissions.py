@@ -13,7 +13,8 @@ pytestmark = pytest.mark.django_db
 INSTANCE = "/dicom-web/studies/1.2.3/series/1.2.3.9/instances/1.2.3.4"
 PAGES = ["/", "/studies/1.2.3/", "/studies/1.2.3/view/"]
 PROGRAMS = [
-    "/api/studies/", "/api/studies/1.2.3/", "/api/schema/", "/dicom-web/", "/dicom-web/studies",
+    "/api/studies/", "/api/studies/1.2.3/", "/api/schema/", "/api/session/",
+    "/api/dicom/dictionary/", "/dicom-web/", "/dicom-web/studies",
     "/dicom-web/series", "/dicom-web/instances", "/dicom-web/studies/1.2.3",
     "/dicom-web/studies/1.2.3/series", "/dicom-web/studies/1.2.3/metadata",
     "/dicom-web/studies/1.2.3/series/1.2.3.9/metadata",
@@ -30,7 +31,7 @@ PROGRAMS = [
     "/dicom-web/studies/1.2.3/series/1.2.3.9/instances",
 ]  # fmt: skip
 LISTS = {
-    "/", "/api/studies/", "/api/schema/", "/dicom-web/", "/dicom-web/studies", "/dicom-web/series",
+    "/", "/api/studies/", "/api/schema/", "/api/session/", "/api/dicom/dictionary/", "/dicom-web/", "/dicom-web/studies", "/dicom-web/series",
     "/dicom-web/instances", "/dicom-web/studies/1.2.3/series",
     "/dicom-web/studies/1.2.3/instances", "/dicom-web/studies/1.2.3/series/1.2.3.9/instances",
 }  # fmt: skip
