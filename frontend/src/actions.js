@@ -1,4 +1,5 @@
 /** Everything a reader can do, by name: toolbar and keyboard call the same functions. */
+import { exportActions } from './export.js';
 import { applyPreset, defaultWindow, fit, flip, invert, rotate, zoomBy } from './view.js';
 
 const PAGE = 10; // images passed by Page Up and Page Down
@@ -6,7 +7,12 @@ const ZOOM_STEP = 1.25;
 
 /** @param context `{ viewer, tools, panels, root, help }`; modules of their own add their actions here */
 export function makeActions(context) {
-  return { ...imageActions(context), ...viewActions(context), ...pageActions(context) };
+  return {
+    ...imageActions(context),
+    ...viewActions(context),
+    ...pageActions(context),
+    ...exportActions(context),
+  };
 }
 
 function imageActions({ viewer }) {
@@ -54,6 +60,7 @@ function pageActions({ viewer, tools, panels, root, help }) {
     },
     panel: (name) => panels.toggle(name),
     overlay: () => root.toggleAttribute('data-plain'),
+    print: () => globalThis.print(),
     help: () => help.showModal(),
   };
 }

@@ -38,11 +38,13 @@ const SHORTCUTS = {
     ['Zoom out', ['-'], 'zoomOut'],
     ['Fit to the window', ['='], 'fit'],
     ['Text on or off', ['i'], 'overlay'],
+    ['Header of the image', ['g'], 'panel', 'tags'],
+    ['Print', ['P'], 'print'],
     ['This sheet', ['?'], 'help'],
   ],
 };
 const CAPS = {
-  ' ': 'Space', R: 'Shift R', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
+  ' ': 'Space', P: 'Shift P', R: 'Shift R', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
   ArrowDown: '↓', ArrowRight: '→', ArrowUp: '↑', ArrowLeft: '←',
 };
 const OWN_KEYS = 'input, select, textarea, dialog, [popover], .document';

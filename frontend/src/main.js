@@ -8,8 +8,11 @@ import { loadSeriesList } from './displaysets.js';
 import { listenToKeys } from './keyboard.js';
 import { button, Cover, Messages, reloadButton, signInLink } from './messages.js';
 import { Panels } from './panels.js';
+import { preparePrinting } from './print.js';
 import { Rail } from './rail.js';
 import { explainFailure } from './reasons.js';
+import { Session } from './session.js';
+import { Tags } from './tags.js';
 import { Toolbar } from './toolbar.js';
 import { Tools } from './tools.js';
 import { Viewer } from './viewer.js';
@@ -48,6 +51,9 @@ function connect(viewer) {
   const actions = makeActions(context);
   const toolbar = new Toolbar(find('#toolbar'), actions);
   listenToKeys(actions, help);
+  new Tags(find('#panel-tags'), context);
+  preparePrinting(viewer, find('#print'));
+  new Session(messages).ask();
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   const showActive = () => {
     const { stack, cine } = viewer.active;
