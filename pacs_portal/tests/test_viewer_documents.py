@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pacs_portal.tests import derived_objects as derived
-from pacs_portal.tests.derived_objects import CT, KO, PR, RTSTRUCT, SEG, SIZE, STUDY
+from pacs_portal.tests.derived_objects import CT, SEG, SIZE, STUDY
 from studies.tests.builders import SAMPLES
 from studies.tests.samples import read
 from studies.tests.test_documents import make_video, report_on
@@ -233,7 +233,21 @@ def test_an_electrocardiogram_is_drawn_on_paper_with_its_leads_and_findings(page
     doubled = page.locator(".trace").first.get_attribute("d")
     page.select_option(".ecg label:has-text('Layout') select", "rows")
 
-    assert leads == ["I", "AVR", "V1", "V4", "II", "AVL", "V2", "V5", "III", "AVF", "V3", "V6", "II"]
+    assert leads == [
+        "I",
+        "AVR",
+        "V1",
+        "V4",
+        "II",
+        "AVL",
+        "V2",
+        "V5",
+        "III",
+        "AVF",
+        "V3",
+        "V6",
+        "II",
+    ]
     assert page.locator(".trace").count() == 12
     assert "RITMO SINUSALE" in said
     assert "25 mm/s and 10 mm/mV" in label
