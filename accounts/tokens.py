@@ -3,8 +3,8 @@
 import hashlib
 import secrets
 from datetime import timedelta
-from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
 from accounts.backends import PERMISSION_NAMES, remember_permissions
@@ -30,11 +30,12 @@ def create_token(user: User, *, name: str, lifetime: timedelta | None) -> tuple[
     return token, text
 
 
-# The user of a valid token, when it was used last and what the user may do; in SQL for the reason
+# A valid token, when it was used last, what its user may do, and the user; in SQL for the reason
 # that `PERMISSION_NAMES` gives.
+_USER_FIELDS = [field.attname for field in User._meta.concrete_fields]
 _USER_OF_TOKEN = f"""
-    SELECT person.*, token.id AS token_id, token.last_used_at AS token_last_used_at,
-        ARRAY({PERMISSION_NAMES.format(user="person.id")}) AS permission_names
+    SELECT token.id, token.last_used_at, ARRAY({PERMISSION_NAMES.format(user="person.id")}),
+        {", ".join(f"person.{field.column}" for field in User._meta.concrete_fields)}
     FROM accounts_apitoken token
     JOIN accounts_user person ON person.id = token.user_id
     WHERE token.digest = %(digest)s AND token.revoked_at IS NULL AND person.is_active
@@ -48,14 +49,17 @@ def find_user(text: str) -> User | None:
     One query, and now and then a second that notes its use.
     """
     now = timezone.now()
-    found = User.objects.raw(_USER_OF_TOKEN, {"digest": _digest(text), "now": now})
-    user: Any = next(iter(found), None)
-    if user is None:
+    with connection.cursor() as cursor:
+        cursor.execute(_USER_OF_TOKEN, {"digest": _digest(text), "now": now})
+        row = cursor.fetchone()
+    if row is None:
         return None
-    if user.token_last_used_at is None or user.token_last_used_at < now - _NOTED_EVERY:
-        ApiToken.objects.filter(pk=user.token_id).update(last_used_at=now)
-    remember_permissions(user, user.permission_names)
-    return user  # type: ignore[no-any-return]
+    token_id, last_used_at, permission_names, *columns = row
+    if last_used_at is None or last_used_at < now - _NOTED_EVERY:
+        ApiToken.objects.filter(pk=token_id).update(last_used_at=now)
+    user: User = User.from_db(connection.alias, _USER_FIELDS, columns)
+    remember_permissions(user, permission_names)
+    return user
 
 
 def _digest(text: str) -> str:

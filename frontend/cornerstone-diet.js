@@ -96,6 +96,11 @@ const REPAIRS = [
     file: /cornerstonejs\/tools\/dist\/esm\/eventListeners\/keyboard\/keyDownListener\.js$/,
     edits: [['evt.preventDefault();', '']],
   },
+  {
+    // The policy of the page takes no style attribute from a script, but what a script sets itself.
+    file: /cornerstonejs\/tools\/dist\/esm\/drawingSvg\/drawTextBox\.js$/,
+    edits: [["setAttribute('style', combinedStyle)", 'style.cssText = combinedStyle']],
+  },
 ];
 
 function mend(code, edits, file) {

@@ -9,11 +9,14 @@ M = TypeVar("M", bound=models.Model)
 Viewer = AbstractUser | AnonymousUser
 
 
+def may_see(viewer: Viewer) -> bool:
+    """Whether this person may know of studies, which is of all of them."""
+    return viewer.is_active and viewer.has_perm("studies.view_study")
+
+
 def visible_to(viewer: Viewer, queryset: "models.QuerySet[M, Any]") -> "models.QuerySet[M, Any]":
     """The part of studies, series or instances that this person may know of."""
-    if viewer.is_active and viewer.has_perm("studies.view_study"):
-        return queryset
-    return queryset.none()
+    return queryset if may_see(viewer) else queryset.none()
 
 
 def may_store(viewer: Viewer) -> bool:
@@ -24,3 +27,18 @@ def may_store(viewer: Viewer) -> bool:
 def may_delete(viewer: Viewer) -> bool:
     """Whether this person may delete what they may see."""
     return viewer.is_active and viewer.has_perm("studies.delete_study")
+
+
+def may_read_reports(viewer: Viewer) -> bool:
+    """Whether this person may read the signed reports of what they may see."""
+    return viewer.is_active and viewer.has_perm("studies.view_report")
+
+
+def may_report(viewer: Viewer) -> bool:
+    """Whether this person may write and sign reports of what they may see, and read drafts."""
+    return viewer.is_active and viewer.has_perm("studies.add_report")
+
+
+def may_annotate(viewer: Viewer) -> bool:
+    """Whether this person may save measurements and key images of what they may see."""
+    return viewer.is_active and viewer.has_perm("studies.annotate_study")

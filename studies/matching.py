@@ -1,21 +1,22 @@
-"""Attribute matching (PS3.4 C.2.2.2): the keys of a search as conditions on rows.
+"""Attribute matching (PS3.4 C.2.2.2): the keys of a search as conditions in SQL.
 
 Person names are compared whole group by whole group, without case, accents and the difference
 between separators (see `names.fold`); each group that a key gives has to be one of the name's.
 Numbers are compared as numbers. Dates and times are those that the modality's clock showed: most
 objects do not say their time zone, so a query cannot name another (PS3.18 8.3.4.1.1).
+
+In SQL and not in Django's terms, since every search comes through here: to compile it anew takes
+several times as long as to answer it.
 """
 
 import datetime
+import functools
 import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
-
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, Value
-from django.db.models.functions import Upper
+from typing import Any, TypeVar
 
 from studies.dicom.attributes import (
     BY_KEYWORD,
@@ -29,20 +30,19 @@ from studies.dicom.attributes import (
 from studies.dicom.names import fold
 from studies.dicom.parse import to_date, to_time
 from studies.errors import InvalidQueryError
-from studies.models import Series
 
 T = TypeVar("T", datetime.date, datetime.time)
 
-# From a row of one level to the row that holds the attributes of another.
-PATHS = {
-    Level.STUDY: {Level.PATIENT: "", Level.STUDY: ""},
-    Level.SERIES: {Level.PATIENT: "study__", Level.STUDY: "study__", Level.SERIES: ""},
-    Level.INSTANCE: {
-        Level.PATIENT: "series__study__",
-        Level.STUDY: "series__study__",
-        Level.SERIES: "series__",
-        Level.INSTANCE: "",
-    },
+# The row that holds the attributes of a level, by the name that statements give it.
+ROWS = {
+    Level.PATIENT: "study", Level.STUDY: "study", Level.SERIES: "series",
+    Level.INSTANCE: "instance",
+}  # fmt: skip
+# The levels whose attributes are keys where one is searched.
+REACHABLE = {
+    Level.STUDY: (Level.PATIENT, Level.STUDY),
+    Level.SERIES: (Level.PATIENT, Level.STUDY, Level.SERIES),
+    Level.INSTANCE: (Level.PATIENT, Level.STUDY, Level.SERIES, Level.INSTANCE),
 }
 _SPECIFIC_CHARACTER_SET = "00080005"
 # A date and the time that goes with it: ranges of both are one span of time.
@@ -50,6 +50,7 @@ _MOMENTS = (
     ("StudyDate", "StudyTime"),
     ("PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime"),
 )
+_STUDY_MOMENT = "study.study_moment"
 # Columns with an index of their capitals, in which a beginning or a part is found.
 _INDEXED_IN_CAPITALS = {"patient_id", "accession_number", "study_description"}
 # As many characters as columns have; lists of UIDs are longer.
@@ -80,7 +81,31 @@ class Options:
 Keys = dict[Attribute, str]
 
 
-def condition(level: Level, keys: Mapping[str, str], options: Options) -> Q:
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL, the values of its placeholders apart; a condition without a text is true."""
+
+    text: str = ""
+    values: tuple[Any, ...] = ()
+
+    def __and__(self, other: "Sql") -> "Sql":
+        if not (self.text and other.text):
+            return self if self.text else other
+        return Sql(f"{self.text} AND {other.text}", self.values + other.values)
+
+    def __or__(self, other: "Sql") -> "Sql":
+        """In parentheses, so that it can be a part of any other."""
+        if not (self.text and other.text):
+            return Sql()
+        return Sql(f"(({self.text}) OR ({other.text}))", self.values + other.values)
+
+
+def column_of(attribute: Attribute) -> str:
+    """Where the value of an attribute stands, as statements name it."""
+    return f"{ROWS[attribute.level]}.{attribute.column}"
+
+
+def condition(level: Level, keys: Mapping[str, str], options: Options) -> Sql:
     """What a row of this level has to be to match every key.
 
     Args:
@@ -93,16 +118,15 @@ def condition(level: Level, keys: Mapping[str, str], options: Options) -> Q:
             malformed value.
     """
     wanted = _wanted(level, keys)
-    result = Q()
+    result = Sql()
     for names in _MOMENTS:
-        result &= _match_span(level, wanted, *(BY_KEYWORD[name] for name in names))
+        result &= _match_span(wanted, *(BY_KEYWORD[name] for name in names))
     in_items = {attribute: value for attribute, value in wanted.items() if attribute.sequence}
     if in_items:
-        result &= _match_item(level, in_items, options)
+        result &= _match_item(in_items, options)
     for attribute, value in wanted.items():
         if not attribute.sequence:
-            path = PATHS[level][attribute.level] + attribute.column
-            result &= _match(path, value, attribute, options)
+            result &= _match(column_of(attribute), value, attribute, options)
     return result
 
 
@@ -135,7 +159,7 @@ def _attribute(name: str, path: str, level: Level) -> Attribute:
         )
     if attribute is None or not attribute.matches:
         raise InvalidQueryError(f"{name[:64]} is not a key that this archive matches")
-    if attribute.level not in PATHS[level]:
+    if attribute.level not in REACHABLE[level]:
         raise InvalidQueryError(f"{name} belongs to a lower level than the one searched")
     return attribute
 
@@ -156,54 +180,59 @@ def _is_in_values(character: str) -> bool:
     return not is_noncharacter and unicodedata.category(character) not in ("Cc", "Cs")
 
 
-def _match(path: str, value: str, attribute: Attribute, options: Options) -> Q:
+def _match(column: str, value: str, attribute: Attribute, options: Options) -> Sql:
     if options.empty_values and value == '""':
-        return _is_empty(path, attribute)
+        return _is_empty(column, attribute)
     if attribute.derived:
-        return _match_modalities(path, value, options)
+        return _match_modalities(column, value, options)
     if attribute.vr == "PN" and options.fuzzy:
-        return _match_similar(path, value, attribute)
-    return _MATCHERS[attribute.vr](path, value, attribute)
+        return _match_similar(column, value, attribute)
+    return _MATCHERS[attribute.vr](column, value, attribute)
 
 
-def _is_empty(path: str, attribute: Attribute) -> Q:
+def _is_empty(column: str, attribute: Attribute) -> Sql:
     """Empty value matching (PS3.4 C.2.2.2.7)."""
     if attribute.derived:
-        return Q(**{path: []})
+        return Sql(f"{column} = '{{}}'")
     if attribute.vr in ("DA", "TM", "IS"):
-        return Q(**{f"{path}__isnull": True})
-    return Q(**{f"{path}_folded" if attribute.vr == "PN" else path: ""})
+        return Sql(f"{column} IS NULL")
+    return Sql(f"{column}_folded = ''" if attribute.vr == "PN" else f"{column} = ''")
 
 
 # --- Texts, UIDs and numbers ---------------------------------------------------------------------
 
 
-def _match_uid(path: str, value: str, attribute: Attribute) -> Q:
+def _match_uid(column: str, value: str, attribute: Attribute) -> Sql:
     uids = re.split(r"[,\\]", value)
     if not all(is_uid(uid) for uid in uids):
         raise InvalidQueryError(f"{attribute.keyword} is not a list of UIDs")
-    return Q(**{f"{path}__in": uids})
+    return Sql(f"{column} = ANY(%s)", (uids,)) if len(uids) > 1 else equals(column, uids[0])
 
 
-def _match_text(path: str, value: str, attribute: Attribute) -> Q:
+def equals(column: str, value: object) -> Sql:
+    return Sql(f"{column} = %s", (value,))
+
+
+def _match_text(column: str, value: str, attribute: Attribute) -> Sql:
     """Single value or wildcards, case-sensitive (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
     if not _has_wildcards(value):
-        return Q(**{path: value})
-    result = Q(_like(F(path), Value(_like_pattern(value))))
+        return equals(column, value)
+    result = _is_like(column, value)
     if attribute.column in _INDEXED_IN_CAPITALS:
-        # The same said of capitals, of which there is an index. A letter may have two of them.
-        capitals = Upper(Value(_like_pattern(value.replace("?", "*"))))
-        result &= Q(_like(Upper(path), capitals))
+        # The same said of capitals, of which there is an index. A letter may have two of them; in
+        # capitals as the database makes them, for Python's differ for some, ß among them.
+        capitals = _like_pattern(value.replace("?", "*"))
+        result &= Sql(f"UPPER({column}) LIKE UPPER(%s)", (capitals,))
     return result
 
 
-def _match_number(path: str, value: str, attribute: Attribute) -> Q:
+def _match_number(column: str, value: str, attribute: Attribute) -> Sql:
     if not re.fullmatch(r"[+-]?[0-9]{1,12}", value):  # an IS has no more (PS3.5 6.2)
         raise InvalidQueryError(f"{attribute.keyword} is not a whole number")
-    return Q(**{path: int(value)})
+    return equals(column, int(value))
 
 
-def _match_modalities(path: str, value: str, options: Options) -> Q:
+def _match_modalities(column: str, value: str, options: Options) -> Sql:
     """Modalities in Study (PS3.4 C.3.4): one of those given or, if so opted, all of them.
 
     What a list means without multiple value matching is open (PS3.4 C.2.2.3); clients that send
@@ -213,12 +242,15 @@ def _match_modalities(path: str, value: str, options: Options) -> Q:
     if options.multiple_values and len(values) > 1:
         if _has_wildcards(value):
             raise InvalidQueryError("ModalitiesInStudy has wildcards in a list of values")
-        return Q(**{f"{path}__contains": values})
-    study = OuterRef(path.removesuffix("modalities_in_study") + "pk")
-    result = Q(**{f"{path}__overlap": [part for part in values if not _has_wildcards(part)]})
+        return Sql(f"{column} @> %s::varchar[]", (values,))
+    named = [part for part in values if not _has_wildcards(part)]
+    result = Sql(f"{column} && %s::varchar[]", (named,))
     for part in filter(_has_wildcards, values):
-        alike = Series.objects.filter(_like(F("modality"), Value(_like_pattern(part))), study=study)
-        result |= Q(Exists(alike))
+        result |= Sql(
+            "EXISTS (SELECT FROM studies_series alike WHERE alike.study_id = study.id"
+            " AND alike.modality LIKE %s)",
+            (_like_pattern(part),),
+        )
     return result
 
 
@@ -232,31 +264,17 @@ def _like_pattern(value: str) -> str:
     return re.sub(r"\*+", "%", escaped).replace("?", "_")
 
 
-def _like(text: Func | F, pattern: Func | Value) -> Func:
-    return Func(
-        text, pattern, template="%(expressions)s", arg_joiner=" LIKE ",
-        output_field=BooleanField(),
-    )  # fmt: skip
-
-
 # --- Items of a sequence -------------------------------------------------------------------------
 
 
-def _match_item(level: Level, keys: Keys, options: Options) -> Q:
+def _match_item(keys: Keys, options: Options) -> Sql:
     """One item of the sequence that matches all of its keys (PS3.4 C.2.2.2.6)."""
-    attribute = next(iter(keys))
-    path = PATHS[level][attribute.level] + attribute.column
+    column = column_of(next(iter(keys)))
     empty = {a for a, value in keys.items() if options.empty_values and value == '""'}
     tests = [f"!exists(@.{a.keyword})" if a in empty else _item_test(a, keys[a]) for a in keys]
     # Equality in it is answered from the index, and of several tests those that are one.
-    jsonpath = f"$[*] ? ({' && '.join(tests)})"
-    result = Q(
-        Func(
-            F(path), Value(jsonpath), template="%(expressions)s::jsonpath", arg_joiner=" @? ",
-            output_field=BooleanField(),
-        )
-    )  # fmt: skip
-    return result | Q(**{path: []}) if len(empty) == len(keys) else result
+    result = Sql(f"{column} @? %s::jsonpath", (f"$[*] ? ({' && '.join(tests)})",))
+    return result | Sql(f"{column} = '[]'") if len(empty) == len(keys) else result
 
 
 def _item_test(attribute: Attribute, value: str) -> str:
@@ -271,13 +289,13 @@ def _item_test(attribute: Attribute, value: str) -> str:
 # --- Person names --------------------------------------------------------------------------------
 
 
-def _match_name(path: str, value: str, attribute: Attribute) -> Q:
+def _match_name(column: str, value: str, attribute: Attribute) -> Sql:
     """Whole component groups, without case and accents (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
-    result = Q()
+    result = Sql()
     for group in value.split("="):
         marked = re.sub(r"\*+", _ANY, group.strip("^ ")).replace("?", _ONE)
         if pattern := _folded(marked, attribute):  # a group of separators asks for nothing
-            result &= Q(**_group_matches(f"{path}_folded", pattern))
+            result &= _group_matches(f"{column}_folded", pattern)
     return result
 
 
@@ -289,15 +307,27 @@ def _folded(text: str, attribute: Attribute) -> str:
     return folded
 
 
-def _group_matches(path: str, pattern: str) -> dict[str, str]:
+def _group_matches(column: str, pattern: str) -> Sql:
+    """By LIKE where it can be said so: what that finds, the planner can estimate."""
     part = pattern.removeprefix(_ANY).removesuffix(_ANY)
-    if len(pattern) == len(part) + 2 and not {_ANY, _ONE} & set(part):
-        return {f"{path}__contains": part}  # the same, and faster than by a regular expression
+    if not {_ANY, _ONE} & set(part):
+        if pattern == f"{_ANY}{part}{_ANY}":
+            return _is_like(column, f"*{part}*")
+        if not pattern.startswith(_ANY):
+            forms = [f"{part}*"] if pattern.endswith(_ANY) else [part, f"{part}=*"]
+            first = functools.reduce(Sql.__or__, [_is_like(column, form) for form in forms])
+            others = functools.reduce(Sql.__or__, [_is_like(column, f"*={form}") for form in forms])
+            # Few names have a second group; there is an index of these.
+            return first | (Sql(f"{column} LIKE '%%=%%'") & others)
     regex = re.escape(pattern).replace(_ANY, "[^=]*").replace(_ONE, "[^=]")
-    return {f"{path}__regex": f"(^|=){regex}($|=)"}
+    return Sql(f"{column} ~ %s", (f"(^|=){regex}($|=)",))
 
 
-def _match_similar(path: str, value: str, attribute: Attribute) -> Q:
+def _is_like(column: str, pattern: str) -> Sql:
+    return Sql(f"{column} LIKE %s", (_like_pattern(pattern),))
+
+
+def _match_similar(column: str, value: str, attribute: Attribute) -> Sql:
     """Fuzzy matching (PS3.18 8.3.4.2): never fewer than without.
 
     Similar is a word of which pg_trgm says so at its own threshold of strict word similarity: half
@@ -306,61 +336,53 @@ def _match_similar(path: str, value: str, attribute: Attribute) -> Q:
     words = _folded(re.sub(r"[*?]", " ", value), attribute).split()
     if len(words) > _MAX_SIMILAR_WORDS:
         raise InvalidQueryError(f"{attribute.keyword} has more than {_MAX_SIMILAR_WORDS} words")
-    result = Q()
+    result, name = Sql(), f"{column}_folded"
     for word in words:
-        begins = Q(**{f"{path}_folded__regex": f"(^|[ =]){re.escape(word)}"})
-        similar = Func(
-            Value(word), F(f"{path}_folded"), template="%(expressions)s", arg_joiner=" <<%% ",
-            output_field=BooleanField(),
-        )  # fmt: skip
-        result &= begins | Q(similar)
-    return result | _match_name(path, value, attribute) if _has_wildcards(value) else result
+        begins = Sql(f"{name} ~ %s", (f"(^|[ =]){re.escape(word)}",))
+        result &= begins | Sql(f"%s <<%% {name}", (word,))
+    if not _has_wildcards(value):
+        return result
+    plainly = _match_name(column, value, attribute)
+    return result | plainly if words else plainly
 
 
 # --- Dates and times -----------------------------------------------------------------------------
 
 
-def _match_date(path: str, value: str, attribute: Attribute) -> Q:
+def _match_date(column: str, value: str, attribute: Attribute) -> Sql:
     first, last = _ends(value, attribute, to_date, to_date)
-    result = _between(path, first, last)
+    result = _between(column, first, last)
     if attribute.keyword == "StudyDate":  # the same in terms of the column that has an index
         first_moment = first and _moment(first, datetime.time.min)
         last_moment = last and _moment(last, datetime.time.max)
-        result &= _between(_moment_path(path), first_moment, last_moment)
+        result &= _between(_STUDY_MOMENT, first_moment, last_moment)
     return result
 
 
-def _match_time(path: str, value: str, attribute: Attribute) -> Q:
-    return _between(path, *_ends(value, attribute, to_time, _last_time))
+def _match_time(column: str, value: str, attribute: Attribute) -> Sql:
+    return _between(column, *_ends(value, attribute, to_time, _last_time))
 
 
-def _match_span(level: Level, wanted: Keys, date: Attribute, time: Attribute) -> Q:
+def _match_span(wanted: Keys, date: Attribute, time: Attribute) -> Sql:
     """A range of dates and one of times of the same form as one span (PS3.4 C.2.2.2.5.4).
 
     Both keys are taken out of `wanted` then. What lacks either value is in no span.
     """
     forms = [[bool(end) for end in wanted.get(key, "").split("-")] for key in (date, time)]
     if forms[0] != forms[1] or len(forms[0]) != 2:  # noqa: PLR2004 - a range has two ends
-        return Q()
+        return Sql()
     dates = _ends(wanted.pop(date), date, to_date, to_date)
     times = _ends(wanted.pop(time), time, to_time, _last_time)
-    prefix = PATHS[level][date.level]
-    days, clock = prefix + date.column, prefix + time.column
-    result = Q(**{f"{days}__isnull": False, f"{clock}__isnull": False})
-    for bound, day, moment in zip(("gte", "lte"), dates, times, strict=True):
+    days, clock = column_of(date), column_of(time)
+    result = Sql(f"{days} IS NOT NULL AND {clock} IS NOT NULL")
+    for sign, day, moment in zip((">", "<"), dates, times, strict=True):
         if day is None or moment is None:
             continue
         if date.keyword == "StudyDate":
-            result &= Q(**{f"{prefix}study_moment__{bound}": _moment(day, moment)})
+            result &= Sql(f"{_STUDY_MOMENT} {sign}= %s", (_moment(day, moment),))
         else:
-            beyond = {f"{days}__{bound.removesuffix('e')}": day}
-            result &= Q(**beyond) | Q(**{days: day, f"{clock}__{bound}": moment})
-            result &= Q(**{f"{days}__{bound}": day})
+            result &= Sql(f"({days}, {clock}) {sign}= (%s, %s)", (day, moment))
     return result
-
-
-def _moment_path(path: str) -> str:
-    return path.removesuffix("study_date") + "study_moment"
 
 
 def _moment(day: datetime.date, time: datetime.time) -> datetime.datetime:
@@ -389,16 +411,16 @@ def _ends(
     return first, last
 
 
-def _between(path: str, first: object, last: object) -> Q:
-    result = Q(**{f"{path}__isnull": False})
+def _between(column: str, first: object, last: object) -> Sql:
+    result = Sql(f"{column} IS NOT NULL")
     if first is not None:
-        result &= Q(**{f"{path}__gte": first})
+        result &= Sql(f"{column} >= %s", (first,))
     if last is not None:
-        result &= Q(**{f"{path}__lte": last})
+        result &= Sql(f"{column} <= %s", (last,))
     return result
 
 
-_MATCHERS: dict[str, Callable[[str, str, Attribute], Q]] = {
+_MATCHERS: dict[str, Callable[[str, str, Attribute], Sql]] = {
     "UI": _match_uid, "PN": _match_name, "DA": _match_date, "TM": _match_time,
     "IS": _match_number, "LO": _match_text, "SH": _match_text, "CS": _match_text,
 }  # fmt: skip

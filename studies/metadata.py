@@ -3,33 +3,32 @@
 What is kept is named by an ETag of all that can change it: the series' own row (every ingest and
 every deletion moves its `updated_at`), the identity of patient, study and series, and the address
 that stands in it. Whatever changes one of them makes the kept one useless, without knowing of it.
+It is kept as a part of an array, so that series and study are answered without compressing again.
 """
 
 import datetime
-import gzip
 import hashlib
-import io
 import json
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from studies import retrieve
+from studies import gzip_parts, retrieve
 from studies.access import Viewer, visible_to
 from studies.errors import NotFoundError
+from studies.gzip_parts import Part
 from studies.models import Instance, Series, SeriesMetadata
 
 # Of what is made here; another number makes all of it anew.
-_FORM = 1
+_FORM = 2
 # Instances read at once: a header may have megabytes.
 _CHUNK = 50
+# Series whose kept metadata are read at once.
+_SERIES_AT_ONCE = 50
 # A portal is called by few names; each has its own metadata.
 _MAX_ADDRESSES = 4
 _MAX_BASE_URL = 300
-_PIECE_BYTES = 1024 * 1024
-_GZIP = 16 + zlib.MAX_WBITS
 
 
 def series_of_study(viewer: Viewer, study_uid: str) -> list[Series]:
@@ -54,33 +53,39 @@ def etag_of(series: Series, base_url: str) -> str:
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]
 
 
-def retrieve_series_metadata(series: Series, *, base_url: str) -> bytes:
-    """A JSON array of the headers of all instances (PS3.18 10.4.1.1.2), compressed by gzip.
+def retrieve_parts(series: Sequence[Series], *, base_url: str) -> Iterator[Part]:
+    """Of each series the headers of all instances, compressed, as elements of a JSON array.
 
     Raises:
-        NotFoundError: If the series is deleted at this moment.
+        NotFoundError: If a series is deleted at this moment.
     """
-    etag = etag_of(series, base_url)
-    kept = SeriesMetadata.objects.filter(series=series, base_url=base_url, etag=etag)
-    content = kept.values_list("content", flat=True).first()
-    return bytes(content) if content is not None else _prepare(series, base_url, etag)
+    for start in range(0, len(series), _SERIES_AT_ONCE):
+        some = series[start : start + _SERIES_AT_ONCE]
+        kept = SeriesMetadata.objects.filter(series__in=some, base_url=base_url)
+        rows = kept.values_list("series", "etag", "content", "crc32", "length")
+        found = {(pk, etag): Part(bytes(content), *sizes) for pk, etag, content, *sizes in rows}
+        for one in some:
+            etag = etag_of(one, base_url)
+            yield found.get((one.pk, etag)) or _prepare(one, base_url, etag)
 
 
 def retrieve_headers(series: Iterable[Series], *, base_url: str) -> Iterator[str]:
-    """The same as one JSON text per instance, read anew; what other forms are made of."""
+    """The header of each instance as a JSON text, read anew; what other forms are made of."""
     for one in series:
         yield from _headers(one, base_url)
 
 
-def _prepare(series: Series, base_url: str, etag: str) -> bytes:
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as file:
-        for number, header in enumerate(_headers(series, base_url)):
-            file.write(b"," if number else b"[")
-            file.write(header.encode())
-        file.write(b"]")
-    _keep(SeriesMetadata(series=series, base_url=base_url, etag=etag, content=buffer.getvalue()))
-    return buffer.getvalue()
+def _prepare(series: Series, base_url: str, etag: str) -> Part:
+    headers = _headers(series, base_url)
+    texts = (f",{header}" if number else header for number, header in enumerate(headers))
+    part = gzip_parts.deflate(text.encode() for text in texts)
+    _keep(
+        SeriesMetadata(
+            series=series, base_url=base_url, etag=etag,
+            content=part.deflated, crc32=part.crc32, length=part.length,
+        )
+    )  # fmt: skip
+    return part
 
 
 def _headers(series: Series, base_url: str) -> Iterator[str]:
@@ -111,16 +116,8 @@ def _keep(metadata: SeriesMetadata) -> None:
             [metadata],
             update_conflicts=True,
             unique_fields=["series", "base_url"],
-            update_fields=["etag", "content", "prepared_at"],
+            update_fields=["etag", "content", "crc32", "length", "prepared_at"],
         )
-
-
-def inflated(content: bytes) -> Iterator[bytes]:
-    """What `retrieve_series_metadata` gives without its compression, in pieces."""
-    inflater = zlib.decompressobj(wbits=_GZIP)
-    while not inflater.eof:
-        yield inflater.decompress(content, _PIECE_BYTES)
-        content = inflater.unconsumed_tail
 
 
 def unprepared(

@@ -2,21 +2,31 @@
 
 import datetime
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import BooleanField, F, Func, IntegerField, Model, Q, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains, StartsWith
 
-from studies.access import Viewer, visible_to
+from studies.access import Viewer, may_see, visible_to
 from studies.dicom.attributes import Level
 from studies.dicom.names import fold
-from studies.matching import PATHS, Options, condition
-from studies.models import Instance, Series, StoredObject, Study
+from studies.matching import ROWS, Options, Sql, condition, equals
+from studies.models import Series, StoredObject, Study
 
 M = TypeVar("M", bound=Model)
 
@@ -84,6 +94,11 @@ def with_identity(
 def with_modalities(queryset: QuerySet[Study], modalities: Iterable[str]) -> QuerySet[Study]:
     """At least one series of one of these modalities."""
     return queryset.filter(modalities_in_study__overlap=list(modalities))
+
+
+def with_reading_status(queryset: QuerySet[Study], status: str) -> QuerySet[Study]:
+    """How far the report is, see `ReadingStatus`."""
+    return queryset.filter(reading_status=status)
 
 
 def since(queryset: QuerySet[Study], day: datetime.date) -> QuerySet[Study]:
@@ -178,6 +193,28 @@ def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
     return visible_to(viewer, others).order_by("-study_moment", "-id")
 
 
+def earlier_studies_of_patient(
+    viewer: Viewer, study: Study, *, modalities: Iterable[str], body_parts: Iterable[str]
+) -> QuerySet[Any]:
+    """Dated studies before this one that have one of the modalities, newest first.
+
+    Each says with `names_a_part` whether it knows a body part, and with `is_of_these_parts`
+    whether it is one of those given.
+    """
+    series = Series.objects.filter(study=OuterRef("pk"))
+    place = (study.study_moment, study.pk)
+    earlier = Study.objects.filter(
+        _beyond("study_moment", place, "<"),
+        patient_record_id=study.patient_record_id,
+        study_date__isnull=False,
+        modalities_in_study__overlap=list(modalities),
+    ).annotate(
+        names_a_part=Exists(series.exclude(body_part_examined="")),
+        is_of_these_parts=Exists(series.filter(body_part_examined__in=list(body_parts))),
+    )
+    return visible_to(viewer, earlier).order_by("-study_moment", "-id")
+
+
 # --- QIDO-RS -------------------------------------------------------------------------------------
 
 # Rows of one answer, whatever its client asks for, and before it: the database walks over those.
@@ -189,9 +226,80 @@ MAX_HEADER_BYTES = 64 * 1024 * 1024
 # Matches are counted up to here: ten times as many would cost more than most pages.
 MATCH_COUNT_LIMIT = 1000
 
-_MODELS: dict[Level, type[Model]] = {
-    Level.STUDY: Study, Level.SERIES: Series, Level.INSTANCE: Instance,
-}  # fmt: skip
+# Tables from the one that is searched upwards, each joined where something is said of its rows.
+_TABLES = {
+    Level.STUDY: ["studies_study study"],
+    Level.SERIES: ["studies_series series", "studies_study study ON study.id = series.study_id"],
+    Level.INSTANCE: [
+        "studies_instance instance",
+        "studies_series series ON series.id = instance.series_id",
+        "studies_study study ON study.id = series.study_id",
+    ],
+}
+_NEWEST_STUDIES_FIRST = ["study.study_moment DESC", "study.id DESC"]
+_PARENTS = ("study.study_instance_uid", "series.series_instance_uid")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Rows of one level that match, in a total order that an index gives.
+
+    Attributes:
+        level: What is searched for: STUDY, SERIES or INSTANCE.
+        condition: What its rows have to be.
+        order: What they are ordered by.
+        is_allowed: Whether the person who asks may see any of them.
+    """
+
+    level: Level
+    condition: Sql
+    order: Sequence[str]
+    is_allowed: bool
+
+    def rows(self, columns: Sequence[str], *, offset: int, limit: int) -> Sql:
+        """A statement for some rows in their order.
+
+        Args:
+            columns: As `matching.column_of` names them.
+            offset: Rows before the first.
+            limit: How many rows.
+        """
+        statement = f"{self._select(columns)} ORDER BY {', '.join(self.order)} LIMIT %s OFFSET %s"
+        return Sql(statement, (*self.condition.values, limit, offset))
+
+    def page(self, columns: Sequence[str], *, offset: int, limit: int) -> Sql:
+        """The same, with the tables above joined to these rows only.
+
+        Else the planner would prepare for joining all rows, and sort whole ones.
+        """
+        if self.level is Level.STUDY:
+            return self.rows(columns, offset=offset, limit=limit)
+        key, order = f"{ROWS[self.level]}.id", ", ".join(self.order)
+        keys = self.rows([key], offset=offset, limit=limit)
+        tables = _joined(self.level, *columns)
+        statement = (
+            f"SELECT {', '.join(columns)} FROM {tables}"  # noqa: S608 - of our own words
+            f" WHERE {key} IN ({keys.text}) ORDER BY {order}"
+        )
+        return Sql(statement, keys.values)
+
+    def counted(self) -> Sql:
+        """A statement for the number of rows, up to MATCH_COUNT_LIMIT and one more."""
+        rows = f"{self._select(['1'])} LIMIT {MATCH_COUNT_LIMIT + 1}"
+        return Sql(f"SELECT count(*) FROM ({rows}) counted", self.condition.values)  # noqa: S608 - the same
+
+    def _select(self, columns: Sequence[str]) -> str:
+        where = f" WHERE {self.condition.text}" if self.condition.text else ""
+        tables = _joined(self.level, *columns, self.condition.text)
+        return f"SELECT {', '.join(columns)} FROM {tables}{where}"  # noqa: S608 - the same
+
+
+def _joined(level: Level, *texts: str) -> str:
+    """The tables from the one of this level up to the highest that these texts name."""
+    first, *above = _TABLES[level]
+    named = " ".join(texts)
+    needed = (i for i, table in enumerate(above, 1) if f"{table.split()[1]}." in named)
+    return " JOIN ".join([first, *above[: max(needed, default=0)]])
 
 
 def search(
@@ -199,9 +307,9 @@ def search(
     level: Level,
     keys: Mapping[str, str],
     *,
-    parents: Iterable[str] = (),
+    parents: Sequence[str] = (),
     options: Options = Options(),  # noqa: B008 - it cannot be changed
-) -> "QuerySet[Any]":
+) -> Search:
     """Rows of one level that match every key, in a total order that an index gives.
 
     Studies come newest first, as do series and instances from more than one study, whose age is
@@ -217,24 +325,21 @@ def search(
     Raises:
         InvalidQueryError: As `matching.condition`.
     """
-    paths = PATHS[level]
-    above = (
-        f"{paths[Level.STUDY]}study_instance_uid",
-        f"{paths.get(Level.SERIES, '')}series_instance_uid",
-    )
-    within = dict(zip(above, filter(None, parents), strict=False))
-    queryset = _MODELS[level]._default_manager.filter(condition(level, keys, options), **within)
-    return visible_to(viewer, queryset).order_by(*_order(level, is_nested=bool(within)))
+    matching = condition(level, keys, options)
+    for column, uid in zip(_PARENTS, parents, strict=False):
+        matching &= equals(column, uid)
+    order = _order(level, is_nested=bool(parents))
+    return Search(level, matching, order, is_allowed=may_see(viewer))
 
 
-def _order(level: Level, *, is_nested: bool) -> tuple[str, ...]:
+def _order(level: Level, *, is_nested: bool) -> list[str]:
     if level is Level.STUDY:
-        return "-study_moment", "-id"
+        return _NEWEST_STUDIES_FIRST
     if not is_nested:
-        return ("-id",)
-    return ("series_number", "id") if level is Level.SERIES else (
-        "series_id", "instance_number", "id",
-    )  # fmt: skip
+        return [f"{ROWS[level]}.id DESC"]
+    if level is Level.SERIES:
+        return ["series.series_number", "series.id"]
+    return ["instance.series_id", "instance.instance_number", "instance.id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,33 +352,41 @@ class Matches:
 
 
 def read_matches(
-    queryset: "QuerySet[Any]", columns: Iterable[str], *, offset: int, limit: int
+    search: Search, columns: Sequence[str], *, offset: int = 0, limit: int = MAX_RESULTS
 ) -> Matches:
     """A page of a search and its total by one statement, which counts only where rows remain.
 
     Args:
-        queryset: From `search`.
-        columns: Paths of the columns of each row.
+        search: From `search`.
+        columns: Of each row, as `matching.column_of` names them.
         offset: Rows before the page.
         limit: Rows of the page, at most MAX_RESULTS.
     """
-    limit = min(limit, MAX_RESULTS)
-    page = queryset[offset : offset + limit + 1]
-    if queryset.model is not Study:
-        # Joined only then: the planner would prepare for joining all rows, and sort whole ones.
-        page = queryset.model._default_manager.filter(pk__in=page.values("pk"))
-        page = page.order_by(*queryset.query.order_by)
-    try:
-        rows = _with_count(page.values_list(*columns), queryset, limit)
-    except EmptyResultSet:  # nothing can match, or nothing may be seen
+    if not search.is_allowed:
         return Matches([], 0, is_exact=True)
+    limit = min(limit, MAX_RESULTS)
+    counted, page = search.counted(), search.page(columns, offset=offset, limit=limit + 1)
+    # A subquery that depends on no row is run when its value is first needed, hence never for a
+    # page that is not full.
+    rows = _run(
+        f"SELECT page.*, CASE WHEN row_number() OVER () > %s THEN ({counted.text}) END"  # noqa: S608 - of our words
+        f" FROM ({page.text}) page",
+        (limit, *counted.values, *page.values),
+    )
     seen = offset + len(rows)
     if len(rows) <= limit and (rows or not offset):
         return Matches(rows, seen, is_exact=True)
-    total = rows[limit][-1] if len(rows) > limit else _counted(queryset).count()
+    total = rows[limit][-1] if len(rows) > limit else _run(counted.text, counted.values)[0][0]
     if total <= MATCH_COUNT_LIMIT:
         return Matches(rows[:limit], total, is_exact=True)
     return Matches(rows[:limit], max(seen, MATCH_COUNT_LIMIT), is_exact=False)
+
+
+def _run(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def with_headers(matches: Matches, column: int) -> Matches:
@@ -299,27 +412,3 @@ def with_headers(matches: Matches, column: int) -> Matches:
         # An object may have been purged meanwhile.
         rows=[(*row[:column], headers.get(row[column], "{}"), *row[column + 1 :]) for row in rows],
     )
-
-
-def _counted(queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-    return queryset.order_by().values_list(Value(1))[: MATCH_COUNT_LIMIT + 1]
-
-
-def _with_count(
-    page: "QuerySet[Any]", queryset: "QuerySet[Any]", limit: int
-) -> list[tuple[Any, ...]]:
-    """The rows of a page, those beyond the limit followed by the number of all.
-
-    Two statements compiled by Django in one: a subquery that depends on no row is run when its
-    value is first needed, hence never for a page that is not full.
-    """
-    page_sql, page_parameters = page.query.sql_with_params()
-    counted_sql, counted_parameters = _counted(queryset).query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT page.*, CASE WHEN row_number() OVER () > %s"  # noqa: S608 - compiled above
-            f" THEN (SELECT count(*) FROM ({counted_sql}) counted) END FROM ({page_sql}) page",
-            (limit, *counted_parameters, *page_parameters),
-        )
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db.models import F, Model, QuerySet
+from django.db import connection
+from django.db.models import JSONField, Model, QuerySet
 
 from studies import content, storage
-from studies.access import Viewer, visible_to
+from studies.access import Viewer, may_see, visible_to
 from studies.content import PIXEL_DATA, Frames, Ranged, has_bulk_pixel_data, web_transfer_syntax
 from studies.dicom import pixels
 from studies.dicom.attributes import Level, identity_attributes
-from studies.dicom.json_model import UNREADABLE, dumps
+from studies.dicom.json_model import UNREADABLE, JsonObject, dumps
 from studies.dicom.overlay import (
     Identity,
     overlay_head,
@@ -34,7 +35,7 @@ from studies.dicom.pixel_element import (
     write_native_frames,
 )
 from studies.errors import GoneError, NotAvailableError, NotFoundError
-from studies.models import DeletedInstance, Instance, Series, Study
+from studies.models import DeletedInstance, Instance, Series, StoredObject, Study
 
 AS_STORED = "*"
 # Of a study that is on its way out so many instances are in memory, and never more.
@@ -169,10 +170,38 @@ def _identity_columns() -> Iterator[str]:
         yield from (column + group for group in groups)
 
 
+def _columns_of(model: type[Model], *without: str) -> list[str]:
+    fields = (field for field in model._meta.concrete_fields if not isinstance(field, JSONField))
+    return [field.attname for field in fields if field.attname not in without]
+
+
+# Rows that are read for a frame, with all that can neither be long nor is JSON.
+_ROWS_OF_A_FRAME: dict[type[Model], tuple[str, list[str]]] = {
+    Instance: ("instance", _columns_of(Instance)),
+    StoredObject: ("stored", _columns_of(StoredObject, "header_json", "frame_starts")),
+    Series: ("series", _columns_of(Series)),
+    Study: ("study", _columns_of(Study)),
+}
+_COLUMNS_OF_A_FRAME = ", ".join(
+    f"{row}.{column}" for row, columns in _ROWS_OF_A_FRAME.values() for column in columns
+)
+# A viewer asks for every frame: to compile the same in Django's terms each time takes several times
+# as long as to answer it. Of a large object only the positions of the frames asked for are read.
+_FIND_FRAMES = f"""
+    SELECT cardinality(stored.frame_starts), stored.frame_starts[%s:%s], {_COLUMNS_OF_A_FRAME}
+    FROM studies_instance instance
+    JOIN studies_storedobject stored ON stored.id = instance.stored_object_id
+    JOIN studies_series series ON series.id = instance.series_id
+    JOIN studies_study study ON study.id = series.study_id
+    WHERE instance.sop_instance_uid = %s AND series.series_instance_uid = %s
+        AND study.study_instance_uid = %s
+"""  # noqa: S608 - of our own words
+
+
 def find_frames(
     viewer: Viewer, study_uid: str, series_uid: str, sop_uid: str, numbers: Sequence[int]
 ) -> Frames:
-    """Frames by number, counted from 1; of a large object only their own positions are read.
+    """Frames by number, counted from 1.
 
     Raises:
         NotFoundError: As `find_study`, or if there is no frame of one of these numbers.
@@ -180,21 +209,33 @@ def find_frames(
     first, last = min(numbers), max(numbers)
     if first < 1 or last > _MAX_FRAME_NUMBER:
         raise NotFoundError("Frames are numbered from 1 to as many as there are.")
-    starts = "stored_object__frame_starts"
-    instance = (
-        find_instances(viewer, study_uid, series_uid, sop_uid)
-        .defer(*_NOT_FOR_CONTENT, starts)
-        .annotate(
-            starts_count=F(f"{starts}__len"), starts_of_these=F(f"{starts}__{first - 1}_{last + 1}")
-        )
-        .first()
-    )
-    if instance is None:
+    row = None
+    if may_see(viewer):
+        with connection.cursor() as cursor:
+            cursor.execute(_FIND_FRAMES, (first, last + 1, sop_uid, series_uid, study_uid))
+            row = cursor.fetchone()
+    if row is None:
         raise absence(viewer, study_uid, series_uid, sop_uid)
-    count = content.count_frames(instance, instance.starts_count or 0)
+    starts_count, starts, *columns = row
+    instance = _instance_of_a_frame(columns)
+    count = content.count_frames(instance, starts_count)
     if last > count:
         raise NotFoundError(f"The instance has {count} frames.")
-    return Frames(instance, numbers, count, first, instance.starts_of_these)
+    return Frames(instance, numbers, count, first, starts)
+
+
+def _instance_of_a_frame(values: Sequence[Any]) -> Instance:
+    """With its object and what is above it; what was not read is read when it is needed."""
+    rows: dict[type[Model], Any] = {}
+    start = 0
+    for model, (_, columns) in _ROWS_OF_A_FRAME.items():
+        end = start + len(columns)
+        rows[model] = model.from_db(connection.alias, columns, values[start:end])
+        start = end
+    instance: Instance = rows[Instance]
+    instance.series, instance.stored_object = rows[Series], rows[StoredObject]
+    instance.series.study = rows[Study]
+    return instance
 
 
 # --- Identity ------------------------------------------------------------------------------------
@@ -210,10 +251,12 @@ def identity_of(instance: Instance) -> Identity:
 
 def identity_above_instances(series: Series) -> dict[str, Any]:
     """The same of patient, study and series; it is a part of every instance's identity."""
-    rows = {Level.PATIENT: series.study, Level.STUDY: series.study, Level.SERIES: series}
-    return {
-        key: value for level, row in rows.items() for key, value in _identity(row, level).items()
-    }
+    return identity_of_study(series.study) | _identity(series, Level.SERIES)
+
+
+def identity_of_study(study: Study) -> dict[str, Any]:
+    """The part of it that all of a study share: patient and study."""
+    return _identity(study, Level.PATIENT) | _identity(study, Level.STUDY)
 
 
 def _identity(row: Model, level: Level) -> dict[str, Any]:
@@ -229,6 +272,12 @@ def _identity(row: Model, level: Level) -> dict[str, Any]:
 # --- Metadata ------------------------------------------------------------------------------------
 
 
+def header_of(instance: Instance) -> JsonObject:
+    """The whole data set but for long values, under the index's identity."""
+    header: JsonObject = json.loads(instance.stored_object.header_json)
+    return overlay_header(header, identity_of(instance)) if instance.is_overlaid else header
+
+
 def retrieve_metadata(instances: Iterable[Instance], *, base_url: str) -> Iterator[str]:
     """The header of each instance as JSON text, bulk data by reference (PS3.18 10.4.1.1.2).
 
@@ -238,9 +287,7 @@ def retrieve_metadata(instances: Iterable[Instance], *, base_url: str) -> Iterat
     """
     for instance in instances:
         stored = instance.stored_object
-        header = json.loads(stored.header_json)
-        if instance.is_overlaid:
-            header = overlay_header(header, identity_of(instance))
+        header = header_of(instance)
         url = instance_url(base_url, instance)
         header["00081190"] = {"vr": "UR", "Value": [url]}
         header["00083002"] = {"vr": "UI", "Value": [web_transfer_syntax(stored)]}

@@ -1,12 +1,28 @@
 /** Everything a reader can do, by name: toolbar and keyboard call the same functions. */
+import { linkingActions } from './linking.js';
+import { mprActions } from './mpr.js';
+import { fullscreenActions } from './fullscreen.js';
+import { layoutActions } from './layout.js';
+import { keptWorkActions } from './kept_work.js';
+import { exportActions } from './export.js';
 import { applyPreset, defaultWindow, fit, flip, invert, rotate, zoomBy } from './view.js';
 
 const PAGE = 10; // images passed by Page Up and Page Down
 const ZOOM_STEP = 1.25;
 
-/** @param context `{ viewer, tools, panels, root, help }`; modules of their own add their actions here */
+/** @param context `{ viewer, tools, panels, linking, mpr, root, help }`; modules of their own add their actions here */
 export function makeActions(context) {
-  return { ...imageActions(context), ...viewActions(context), ...pageActions(context) };
+  return {
+    ...imageActions(context),
+    ...viewActions(context),
+    ...pageActions(context),
+    ...linkingActions(context),
+    ...mprActions(context),
+    ...layoutActions(context),
+    ...fullscreenActions(context),
+    ...keptWorkActions(context),
+    ...exportActions(context),
+  };
 }
 
 function imageActions({ viewer }) {
@@ -22,6 +38,8 @@ function imageActions({ viewer }) {
     nextSeries: () => viewer.openNeighbour(1),
     previousSeries: () => viewer.openNeighbour(-1),
     cine: () => viewer.active.cine.toggle(),
+    slower: () => viewer.active.cine.slower(),
+    faster: () => viewer.active.cine.faster(),
   };
 }
 
@@ -54,6 +72,7 @@ function pageActions({ viewer, tools, panels, root, help }) {
     },
     panel: (name) => panels.toggle(name),
     overlay: () => root.toggleAttribute('data-plain'),
+    print: () => globalThis.print(),
     help: () => help.showModal(),
   };
 }

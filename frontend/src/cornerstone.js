@@ -37,6 +37,18 @@ function cacheBytes() {
   return gibibytes * (touch ? 128 : 256) * MEBIBYTE;
 }
 
+/** The WebGL context of a rendering engine, each of which has one; undefined on the processor. */
+const contextOf = (engine) =>
+  engine.contextPool?.getContextByIndex(0).context.getOpenGLRenderWindow().get3DContext();
+
+export const isContextLost = (engine) => Boolean(contextOf(engine)?.isContextLost());
+
+/** Give the context back at once: a browser has about 16, and takes the oldest when they run out. */
+export function destroyEngine(engine) {
+  contextOf(engine)?.getExtension('WEBGL_lose_context')?.loseContext();
+  engine.destroy();
+}
+
 export const isCpuRendering = () => getShouldUseCPURendering();
 export const isLoaded = (imageId) => cache.isLoaded(imageId);
 

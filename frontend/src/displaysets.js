@@ -2,6 +2,8 @@
 import { utilities } from '@cornerstonejs/metadata';
 
 import { number, text, value } from './attributes.js';
+import { isSegmentation } from './segmentation.js';
+import { isVideo } from './video.js';
 import { imageId, retrieveSeriesMetadata, searchForSeries } from './dicomweb.js';
 
 // Modalities (PS3.3 C.7.3.1.1.1) whose instances hold no image of their own.
@@ -19,6 +21,8 @@ const DOCUMENTS = {
   ECG: 'Electrocardiogram',
   HD: 'Haemodynamic waveform',
   AU: 'Audio',
+  SEG: 'Segmentation',
+  SMR: 'Stereometric relationship',
 };
 
 const LAST = Number.MAX_SAFE_INTEGER;
@@ -53,7 +57,9 @@ export async function loadDisplaySet(series, signal) {
   return { series, frames, other: metadata.filter((instance) => !isImage(instance)) };
 }
 
-const isImage = (instance) => number(instance, '00280010') > 0; // Rows
+/** Something to be drawn as it is; segments and videos have rows as well. */
+const isImage = (instance) =>
+  number(instance, '00280010') > 0 && !isVideo(instance) && !isSegmentation(instance);
 
 /** The order in which a report counts the images. */
 function byInstanceNumber(a, b) {

@@ -5,13 +5,31 @@ import { makeActions } from './actions.js';
 import { patientName, readableName, text } from './attributes.js';
 import { isCpuRendering, startCornerstone } from './cornerstone.js';
 import { loadSeriesList } from './displaysets.js';
+import { connectDocuments } from './documents.js';
+import { enableDrag } from './drag.js';
+import { guardIdentity, identityOfPage } from './identity.js';
 import { listenToKeys } from './keyboard.js';
+import { Layers } from './layers.js';
+import { Linking } from './linking.js';
+import { Layout, numberGrids } from './layout.js';
+import { KeptWork } from './kept_work.js';
+import { KeyImages } from './key_images.js';
+import { askBy, MeasurementPanel } from './measurement_panel.js';
+import { Measurements } from './measurements.js';
 import { button, Cover, Messages, reloadButton, signInLink } from './messages.js';
+import { Mpr, overPlanes } from './mpr.js';
+import { OverlaysPanel } from './overlays_panel.js';
 import { Panels } from './panels.js';
 import { endPreviewWith } from './preview.js';
+import { preparePrinting } from './print.js';
 import { Rail } from './rail.js';
 import { readOutUnderPointer } from './readout.js';
 import { explainFailure } from './reasons.js';
+import { ReportPanel } from './report.js';
+import { drawPaneScale } from './scale.js';
+import { SecondWindow } from './second.js';
+import { Session } from './session.js';
+import { Tags } from './tags.js';
 import { Toolbar } from './toolbar.js';
 import { Tools } from './tools.js';
 import { Viewer } from './viewer.js';
@@ -19,7 +37,8 @@ import './viewer.css';
 
 const find = (selector) => document.querySelector(selector);
 const patient = { name: find('#patient-name'), id: find('#patient-id') };
-const study = { uid: document.body.dataset.studyInstanceUid };
+const { studyInstanceUid, user } = document.body.dataset;
+const study = { uid: studyInstanceUid };
 const messages = new Messages(find('#notice'));
 const opening = new Cover(find('#opening'));
 
@@ -37,39 +56,79 @@ async function start() {
     messages.notice('No WebGL: this browser draws images on the processor, which is slower.');
   }
   const viewer = new Viewer(find('#viewport'), study);
-  connect(viewer);
+  const { layout, overlays } = connect(viewer);
   endPreviewWith(viewer);
   readOutUnderPointer(viewer, find('#grid'));
-  await openStudy(viewer, list);
+  await openStudy(viewer, layout, list, overlays);
 }
 
 /** Toolbar, keys and mouse of the viewer, and what the page shows of its state. */
 function connect(viewer) {
   const help = find('#shortcuts');
-  const tools = new Tools(viewer, find('#grid'));
+  const askText = askBy(find('#ask'));
+  const tools = new Tools(viewer, find('#grid'), askText);
   const panels = new Panels(find('#side'));
-  const context = { viewer, tools, panels, messages, root: document.body, help };
-  const actions = makeActions(context);
+  const linking = new Linking(viewer);
+  const mpr = new Mpr(viewer, messages, find('#viewport'));
+  const layout = new Layout({ viewer, messages });
+  const identity = identityOfPage(document.body.dataset);
+  const second = new SecondWindow(identity, find('#pair-warning'), messages);
+  const kept = keepWork(viewer, askText);
+  const context = {
+    viewer, tools, panels, messages, linking, mpr, layout, second, root: document.body, help, ...kept,
+  };
+  const actions = overPlanes(mpr, makeActions(context));
   const toolbar = new Toolbar(find('#toolbar'), actions);
   listenToKeys(actions, help);
+  new ReportPanel(find('#panel-report'), study, panels);
+  new Tags(find('#panel-tags'), context);
+  preparePrinting(viewer, find('#print'));
+  new Session(messages).ask();
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
+  mpr.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
+  mpr.addEventListener('change', () => {
+    toolbar.markMpr(mpr);
+    if (!mpr.isOpen) toolbar.markTool(tools.chosen);
+  });
+  linking.addEventListener('linking', () => toolbar.markLinks(linking.on));
+  toolbar.markLinks(linking.on);
   const showActive = () => {
     const { stack, cine } = viewer.active;
     toolbar.markCine(cine);
     toolbar.update(stack);
+    toolbar.markMpr(mpr);
   };
   for (const type of ['active', 'cine', 'view', 'state']) viewer.addEventListener(type, showActive);
+  viewer.addEventListener('view', ({ detail }) => drawPaneScale(detail.pane));
   showPatientOf(viewer);
+  connectDocuments(context);
+  const overlays = new OverlaysPanel(find('#panel-overlays'), new Layers(viewer), context);
+  guardIdentity(viewer, identity);
+  numberGrids(find('#menu-grid'));
+  document.addEventListener('second-window', ({ detail }) => second.open(detail));
   const startsWithFinger = matchMedia('(pointer: coarse)').matches;
   actions.tool(startsWithFinger ? 'Scroll' : 'WindowLevel');
 
-  eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, () => viewer.onContextLost());
+  eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, () => {
+    mpr.onContextLost();
+    viewer.onContextLost();
+  });
   addEventListener('pagehide', () => {
     viewer.closeAll();
     cache.purgeCache();
   });
   // A page taken back from the history has no pixels, and its session may have ended.
   addEventListener('pageshow', (event) => event.persisted && location.reload());
+  return { ...context, overlays };
+}
+
+/** Measurements and key images; those that are kept already come after the first picture. */
+function keepWork(viewer, askText) {
+  const [measurements, keyImages] = [new Measurements(viewer), new KeyImages(viewer)];
+  const work = new KeptWork(study, user, measurements, keyImages, messages);
+  new MeasurementPanel(find('#panel-measurements'), work, viewer, { askText, saveButton: find('#save-work') });
+  viewer.addEventListener('view', () => work.load(), { once: true });
+  return { measurements, keyImages, work };
 }
 
 /** The bar names the patient of what the active pane shows, whoever the page was opened for. */
@@ -88,7 +147,7 @@ function showPatientOf(viewer) {
   viewer.addEventListener('active', show);
 }
 
-async function openStudy(viewer, list) {
+async function openStudy(viewer, layout, list, overlays) {
   try {
     viewer.seriesList = await list;
   } catch (error) {
@@ -96,26 +155,30 @@ async function openStudy(viewer, list) {
     giveUp('This study cannot be loaded', explainFailure(error), [again]);
     return;
   }
-  const rail = new Rail(find('#series'), viewer.seriesList, (series) => viewer.open(series));
-  const mark = () => rail.mark(viewer.active.series);
-  viewer.addEventListener('series', mark);
-  viewer.addEventListener('active', mark);
-  viewer.addEventListener('view', () => rail.loadThumbnails(), { once: true });
+  const rail = connectRail(viewer);
   opening.hide();
-  await openWhatWasAskedFor(viewer);
+  await layout.open(rail, askedFor(viewer));
   rail.loadThumbnails();
+  await overlays.markKeyImages(rail);
 }
 
-/** The series that the address names, else the image that the page was made for. */
-function openWhatWasAskedFor(viewer) {
-  const { firstSeriesUid, firstInstanceUid, firstFrame } = document.body.dataset;
+function connectRail(viewer) {
+  const rail = new Rail((series, isNext) => {
+    if (isNext && viewer.panes.length === 1) viewer.setGrid(1, 2);
+    if (isNext) viewer.activateNeighbour(1);
+    viewer.open(series);
+  });
+  rail.list(find('#series'), viewer.seriesList);
+  for (const type of ['series', 'active', 'grid']) viewer.addEventListener(type, () => rail.mark(viewer));
+  viewer.addEventListener('view', () => rail.loadThumbnails(), { once: true });
+  enableDrag(find('nav'), (tile, pane) => viewer.open(rail.seriesOf(tile), viewer.paneOf(pane)));
+  return rail;
+}
+
+/** The series that the address names. */
+function askedFor({ seriesList }) {
   const named = location.hash.slice(1) || new URLSearchParams(location.search).get('series');
-  const [asked, first] = [named, firstSeriesUid].map((uid) =>
-    viewer.seriesList.find((series) => series.uid === uid));
-  const at = { sopInstanceUid: firstInstanceUid, frame: Number(firstFrame) };
-  const series = asked ?? first;
-  if (!series) return viewer.openFirst();
-  return viewer.open(series, viewer.active, series === first ? at : {});
+  return seriesList.find(({ uid }) => uid === named);
 }
 
 function giveUp(...message) {

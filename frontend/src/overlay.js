@@ -31,7 +31,7 @@ export class Overlay {
   }
 }
 
-function patientLines(instance) {
+export function patientLines(instance) {
   const born = date(instance, '00100030');
   return [
     patientName(instance),
@@ -41,7 +41,7 @@ function patientLines(instance) {
   ];
 }
 
-function studyLines(instance) {
+export function studyLines(instance) {
   const series = [text(instance, '00080060'), text(instance, '00200011'), text(instance, '0008103E')];
   return [text(instance, '00081030'), date(instance, '00080020'), series.filter(Boolean).join(' ')];
 }
@@ -101,7 +101,7 @@ function windowLine(viewport) {
 }
 
 /** Uptake and dose are read by their limits, everything else by window and level. */
-function grayScale(image, voiRange, voiLutFunction) {
+export function grayScale(image, voiRange, voiLutFunction) {
   const { suvbw, doseGridScaling, doseUnit } = image.preScale?.scalingParameters ?? {};
   if (suvbw || doseGridScaling) {
     const unit = suvbw ? 'SUVbw' : (doseUnit ?? 'Dose');

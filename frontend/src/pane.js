@@ -9,12 +9,11 @@
 import { text } from './attributes.js';
 import { Cine } from './cine.js';
 import { loadDisplaySet } from './displaysets.js';
+import { documentFor } from './documents.js';
 import { button, Cover, downloadLink, reloadButton, signInLink } from './messages.js';
 import { Overlay } from './overlay.js';
 import { explainFailure, explainFrame } from './reasons.js';
 import { Stack } from './stack.js';
-
-const LISTED = 12; // download links of a series without images
 
 export class Pane extends EventTarget {
   #cover;
@@ -78,7 +77,7 @@ export class Pane extends EventTarget {
     const { frames } = series.displaySet;
     this.dispatchEvent(new Event('series'));
     if (frames.length) this.stack.open(frames, indexOf(frames, at) ?? Math.floor((frames.length - 1) / 2));
-    else this.#explainNoImages(series.displaySet);
+    else this.#showNoImages(series.displaySet);
   }
 
   close() {
@@ -159,12 +158,10 @@ export class Pane extends EventTarget {
     this.cover('error', 'This series cannot be loaded', explainFailure(error), [again]);
   }
 
-  #explainNoImages({ series, other }) {
-    if (other.length) this.#name(other[0]);
-    const links = other.slice(0, LISTED).map((instance, index) =>
-      downloadLink(series, text(instance, '00080018'), `Download object ${index + 1}`));
-    const kind = series.kind ?? `Modality ${series.modality}`;
-    this.cover('error', kind, 'These objects hold no image to show here.', links);
+  #showNoImages(displaySet) {
+    const [first] = displaySet.other;
+    if (first) this.showDocument(documentFor(displaySet), first);
+    else this.cover('error', displaySet.series.kind ?? 'Series', 'It holds no objects.');
   }
 
   #name(instance) {

@@ -1,7 +1,7 @@
 /** One stack in a viewport: which frame is wanted, which is shown, and never the two confused. */
 import { Enums, RenderingEngine } from '@cornerstonejs/core';
 
-import { isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
+import { destroyEngine, isContextLost, isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
 import { Prefetch } from './prefetch.js';
 
 const { Events, ViewportType } = Enums;
@@ -35,7 +35,7 @@ export class Stack {
     element.addEventListener(Events.IMAGE_RENDERED, () => this.#onRendered());
     element.addEventListener(Events.VOI_MODIFIED, () => this.#onChanged());
     element.addEventListener(Events.CAMERA_MODIFIED, () => this.#onChanged());
-    this.#observer = new ResizeObserver(() => this.#engine.resize(true, true));
+    this.#observer = new ResizeObserver(() => this.#resize());
     this.#observer.observe(element);
   }
 
@@ -51,8 +51,25 @@ export class Stack {
     this.#element.dispatchEvent(new Event('viewport-enabled', { bubbles: true }));
   }
 
+  /** What fitted fits again; zoom and shift are shares of that (but not on the processor). */
+  #resize() {
+    if (this.shown === undefined || isCpuRendering() || !this.#element.clientWidth) {
+      this.#engine.resize(true, true);
+      return;
+    }
+    const presentation = this.viewport.getViewPresentation();
+    this.#engine.resize(true, false);
+    this.viewport.setViewPresentation(presentation);
+    this.viewport.render();
+  }
+
   get viewport() {
     return this.#engine.getViewport(this.#id);
+  }
+
+  /** Whether the graphics card took back its memory. */
+  get isLost() {
+    return isContextLost(this.#engine);
   }
 
   get frame() {
@@ -82,7 +99,7 @@ export class Stack {
   destroy() {
     this.close();
     this.#observer.disconnect();
-    this.#engine.destroy();
+    destroyEngine(this.#engine);
   }
 
   /** Show the frame at `index`, or the nearest that there is. */
@@ -131,12 +148,19 @@ export class Stack {
   async #display() {
     const { frame, frames, wanted } = this;
     try {
-      if (this.#mounted === frames) await this.viewport.setImageIdIndex(wanted);
+      if (this.#mounted === frames) await this.#step(wanted);
       else await this.#setStack(frames, wanted);
       this.viewport.render(); // a frame that the viewport still holds is not drawn again by itself
     } catch (error) {
       if (frame === this.frame) this.#fail(error);
     }
+  }
+
+  /** The CPU backend keeps the window on the screen but names that of the new image's header. */
+  async #step(index) {
+    const { voiRange } = this.viewport.getProperties();
+    await this.viewport.setImageIdIndex(index);
+    if (isCpuRendering() && voiRange) this.viewport.setProperties({ voiRange });
   }
 
   /** A new viewport for a new stack: zoom, turns and window of the last one do not carry over. */

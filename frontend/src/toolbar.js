@@ -35,13 +35,30 @@ export class Toolbar {
     }
     for (const opener of this.#bar.querySelectorAll('[popovertarget]')) {
       const menu = document.getElementById(opener.getAttribute('popovertarget'));
-      opener.toggleAttribute('data-holds-tool', Boolean(menu.querySelector('[aria-pressed=true]')));
+      if (!menu.querySelector('[data-tool]')) continue;
+      opener.toggleAttribute('data-holds-tool', Boolean(menu.querySelector('[data-tool][aria-pressed=true]')));
     }
   }
 
   markCine({ isPlaying, rate }) {
-    this.#cine.textContent = isPlaying ? `Pause (${Math.round(rate)}/s)` : 'Play';
+    this.#cine.textContent = `${isPlaying ? 'Pause' : 'Play'} (${Math.round(rate)}/s)`;
     this.#cine.setAttribute('aria-pressed', String(isPlaying));
+  }
+
+  markLinks(on) {
+    for (const link of this.#bar.querySelectorAll('[data-action=link]')) {
+      link.setAttribute('aria-pressed', String(on[link.dataset.argument]));
+    }
+    const opener = this.#bar.querySelector('[popovertarget=menu-link]');
+    opener.toggleAttribute('data-holds-tool', on.scroll || on.presentation); // lines are seen as they are
+  }
+
+  /** A series without three planes says why; the button can still be asked. */
+  markMpr({ isOpen, hindrance }) {
+    const mpr = this.#bar.querySelector('[data-action=mpr]');
+    mpr.setAttribute('aria-pressed', String(isOpen));
+    mpr.setAttribute('aria-disabled', String(Boolean(hindrance)));
+    mpr.title = hindrance || 'Three planes, and back (M)';
   }
 
   /** Offer what suits the frame that the active pane shows. */

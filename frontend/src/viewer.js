@@ -102,7 +102,8 @@ export class Viewer extends EventTarget {
   }
 
   openNeighbour(step) {
-    const series = this.seriesList[this.seriesList.indexOf(this.active.series) + step];
+    const list = this.active.series?.study.seriesList ?? this.seriesList; // that of a prior, if it is one
+    const series = list[list.indexOf(this.active.series) + step];
     if (series) this.open(series);
   }
 
@@ -110,8 +111,9 @@ export class Viewer extends EventTarget {
     for (const pane of this.panes) pane.close();
   }
 
+  /** Some context is gone; perhaps only that of a pane which is no more. */
   onContextLost() {
-    for (const pane of this.panes) pane.onContextLost();
+    for (const pane of this.panes.filter(({ stack }) => stack.isLost)) pane.onContextLost();
   }
 
   #addPane() {

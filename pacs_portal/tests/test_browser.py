@@ -14,7 +14,7 @@ from pacs_portal.tests.conftest import UNDECODABLE
 from pacs_portal.tests.running_portal import DATABASE, wait_for
 from studies.tests.builders import SAMPLES
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 def ask(portal, sql, *values):

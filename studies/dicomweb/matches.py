@@ -22,7 +22,7 @@ from studies.dicom.attributes import (
 )
 from studies.dicom.json_model import JsonObject, dumps
 from studies.dicom.overlay import to_dicom_text
-from studies.matching import PATHS
+from studies.matching import REACHABLE, column_of
 
 Row = tuple[Any, ...]
 # Text of one attribute, `"00080020":{…}`, or nothing where the answer is to leave it out.
@@ -32,7 +32,7 @@ Tree = dict[str, "Tree"]
 
 _RETRIEVE_URL = "00081190"
 _AVAILABILITY = "00080056"
-_STORED_OBJECT = "stored_object_id"
+_STORED_OBJECT = "instance.stored_object_id"
 _UIDS = {
     Level.STUDY: "StudyInstanceUID",
     Level.SERIES: "SeriesInstanceUID",
@@ -61,8 +61,9 @@ class Selection:
 # --- Selecting -----------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=64)
 def select(
-    level: Level, *, parents: int, asked: Iterable[str] = (), everything: bool = False
+    level: Level, *, parents: int, asked: frozenset[str] = frozenset(), everything: bool = False
 ) -> Selection:
     """What the answer to a search holds (PS3.18 Tables 10.6.3-3 to 10.6.3-5).
 
@@ -112,7 +113,7 @@ class Writer:
     """Writes rows of the columns that a selection needs; prepared once and used for many answers.
 
     Attributes:
-        columns: What to select, as paths from a row of the level searched.
+        columns: What to select, as `matching.column_of` names it.
         header: Where in each row the key of a stored object is, in whose place `write` takes its
             header; None where none is wanted.
     """
@@ -146,11 +147,11 @@ class Writer:
         requests = {tag: wanted[tag] for tag in {REQUEST_ATTRIBUTES_SEQUENCE} & wanted.keys()}
         return dumps(dict(sorted((wanted | index | requests).items())))
 
-    def _column(self, path: str) -> int:
+    def _column(self, name: str) -> int:
         """Where the row holds this column."""
-        if path not in self.columns:
-            self.columns.append(path)
-        return self.columns.index(path)
+        if name not in self.columns:
+            self.columns.append(name)
+        return self.columns.index(name)
 
     def _attribute_writer(self, attribute: Attribute) -> _Write:
         """Of an attribute that is there without a value too, if asked for or always."""
@@ -166,17 +167,17 @@ class Writer:
         return write
 
     def _value_writer(self, attribute: Attribute) -> _Write:
-        path = PATHS[self._selection.level][attribute.level] + attribute.column
+        column = column_of(attribute)
         if attribute.vr == "PN":
-            return _name_writer([self._column(path + group) for group in _NAME_COLUMNS])
-        index, write = self._column(path), _VALUE_WRITERS.get(attribute.vr, encode_basestring)
+            return _name_writer([self._column(column + group) for group in _NAME_COLUMNS])
+        index, write = self._column(column), _VALUE_WRITERS.get(attribute.vr, encode_basestring)
         if attribute.derived and attribute.vr == "CS":
             return lambda row: ",".join(map(encode_basestring, row[index]))
         return lambda row: "" if row[index] in (None, "") else write(row[index])
 
     def _item_writer(self, attributes: list[Attribute]) -> _Write:
         """The sequence with all items of which the index holds these attributes."""
-        index = self._column(PATHS[self._selection.level][Level.SERIES] + attributes[0].column)
+        index = self._column(column_of(attributes[0]))
         attributes = sorted(attributes, key=_by_tag)
         keywords = {attribute.keyword for attribute in attributes}
         asked = self._selection.asked & set(attributes)
@@ -197,9 +198,9 @@ class Writer:
 
     def _url_writer(self, base_url: str) -> _Write:
         steps = []
-        for level, path in PATHS[self._selection.level].items():
+        for level in REACHABLE[self._selection.level]:
             if level in _RESOURCES:
-                column = self._column(path + BY_KEYWORD[_UIDS[level]].column)
+                column = self._column(column_of(BY_KEYWORD[_UIDS[level]]))
                 steps.append((f"/{_RESOURCES[level]}/", column))
 
         def write(row: Row) -> str:

@@ -1,6 +1,6 @@
 """Metadata of studies, series and instances (PS3.18 10.4.1.1.2)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -8,7 +8,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
-from studies import metadata, retrieve
+from studies import gzip_parts, metadata, retrieve
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM_JSON, parse_accept, prefers_xml
 from studies.dicomweb.models import as_array, as_xml_parts
@@ -23,44 +23,28 @@ def retrieve_series_metadata(request: HttpRequest, study: str, series: str) -> H
     found = retrieve.find_series(request.user, study, series)
     etag = etag_of(metadata.etag_of(found, base), as_xml, is_strong=False)
 
-    def make() -> HttpResponseBase:
-        if as_xml:
-            return _xml(metadata.retrieve_headers([found], base_url=base))
-        content = metadata.retrieve_series_metadata(found, base_url=base)
-        if _takes_gzip(request):
-            return HttpResponse(content, DICOM_JSON, headers={"Content-Encoding": "gzip"})
-        return HttpResponse(metadata.inflated(content), DICOM_JSON)
-
-    return _unless_unchanged(request, etag, make)
+    return _unless_unchanged(request, etag, lambda: _answer(request, [found], as_xml=as_xml))
 
 
 @require_safe
-@gzip_page
 @answers_errors
 def retrieve_study_metadata(request: HttpRequest, study: str) -> HttpResponseBase:
     as_xml, base = prefers_xml(request), base_url(request)
     found = metadata.series_of_study(request.user, study)
     etag = etag_of([metadata.etag_of(one, base) for one in found], as_xml, is_strong=False)
-
-    def make() -> HttpResponseBase:
-        if as_xml:
-            return _xml(metadata.retrieve_headers(found, base_url=base))
-        return StreamingHttpResponse(_joined(found, base), content_type=DICOM_JSON)
-
-    return _unless_unchanged(request, etag, make)
+    return _unless_unchanged(request, etag, lambda: _answer(request, found, as_xml=as_xml))
 
 
-def _joined(series: list[Series], base: str) -> Iterator[bytes]:
-    """One array out of the arrays of the series, whose brackets become commas."""
-    held = b""
-    for one in series:
-        content = metadata.retrieve_series_metadata(one, base_url=base)
-        for number, piece in enumerate(metadata.inflated(content)):
-            # The bracket at the end of one series and that at the beginning of the next.
-            joined = b"," + piece[1:] if held == b"]" and number == 0 else held + piece
-            yield joined[:-1]
-            held = joined[-1:]
-    yield held
+def _answer(request: HttpRequest, series: list[Series], *, as_xml: bool) -> HttpResponseBase:
+    """All instances of these series, without compressing again what is kept compressed."""
+    base = base_url(request)
+    if as_xml:
+        return _xml(request, metadata.retrieve_headers(series, base_url=base))
+    parts = list(metadata.retrieve_parts(series, base_url=base))  # they are small
+    if not _takes_gzip(request):
+        return StreamingHttpResponse(gzip_parts.inflated_array(parts), content_type=DICOM_JSON)
+    content = b"".join(gzip_parts.array(parts))
+    return HttpResponse(content, DICOM_JSON, headers={"Content-Encoding": "gzip"})
 
 
 @require_safe
@@ -76,10 +60,12 @@ def retrieve_instance_metadata(
         raise retrieve.absence(request.user, study, series, instance)
     etag = etag_of(headers, as_xml, is_strong=False)
     json = partial(HttpResponse, as_array(headers), DICOM_JSON)
-    return _unless_unchanged(request, etag, partial(_xml, headers) if as_xml else json)
+    xml = partial(_xml, request, headers)
+    return _unless_unchanged(request, etag, xml if as_xml else json)
 
 
-def _xml(headers: Iterable[str]) -> StreamingHttpResponse:
+@gzip_page
+def _xml(_: HttpRequest, headers: Iterable[str]) -> StreamingHttpResponse:
     content_type, body = as_xml_parts(headers)
     return StreamingHttpResponse(body, content_type=content_type)
 

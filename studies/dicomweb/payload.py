@@ -113,15 +113,19 @@ def _streamed(
 
 
 def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, small pieces together with what follows them."""
+    """The same bytes, small pieces together; large ones as they are, since joining copies them."""
     waiting: list[bytes] = []
     size = 0
     for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= _JOINED_BYTES:
-            yield b"".join(waiting)
+        if size + len(piece) >= _JOINED_BYTES:
+            if waiting:
+                yield b"".join(waiting)
             waiting, size = [], 0
+        if len(piece) >= _JOINED_BYTES:
+            yield piece
+        else:
+            waiting.append(piece)
+            size += len(piece)
     if waiting:
         yield b"".join(waiting)
 

@@ -134,15 +134,17 @@ def _frames(request: HttpRequest, found: Frames) -> HttpResponseBase:
             return single_part(request, content_type, frame, etag=etag)
         url = retrieve.instance_url(base_url(request), found.instance)
         parts = (
-            Part(content_type, [frame], f"{url}/frames/{number}")
+            Part(content_type, _in_memory([frame]), f"{url}/frames/{number}")
             for number, frame in zip(found.numbers, frames, strict=True)
         )
-        return multipart(request, offer.media_type, parts)
+        # Of one the length is told, which spares its server to send it in chunks.
+        is_one = len(found.numbers) == 1 and request.method != "HEAD"
+        return multipart(request, offer.media_type, list(parts) if is_one else parts)
 
     return unless_unchanged(request, etag, make)
 
 
-def _in_memory(frames: Iterator[bytes]) -> Ranged:
+def _in_memory(frames: Iterable[bytes]) -> Ranged:
     """One frame, so that any range of it can be had."""
     frame = b"".join(frames)
     return Ranged(len(frame), lambda start, end: iter([frame[start:end]]))

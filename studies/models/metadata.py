@@ -6,7 +6,7 @@ from studies.models.series import Series
 
 
 class SeriesMetadata(models.Model):
-    """The DICOM JSON model of a whole series as it goes over the wire, see `studies.metadata`.
+    """The DICOM JSON model of a whole series as a part of answers, see `studies.metadata`.
 
     Addresses stand in it, so there is one for each name that the portal is called by. It may be
     removed at any time: the next one who asks has it made again.
@@ -17,7 +17,9 @@ class SeriesMetadata(models.Model):
     )
     base_url = models.CharField("base URL", max_length=300)
     etag = models.CharField("ETag", max_length=64)
-    content = models.BinaryField(help_text="Compressed by gzip.")
+    content = models.BinaryField(help_text="Elements of a JSON array, deflated.")
+    crc32 = models.BigIntegerField("CRC-32", help_text="Of the elements, not deflated.")
+    length = models.BigIntegerField(help_text="Bytes of the elements, not deflated.")
     prepared_at = models.DateTimeField(auto_now=True)
 
     class Meta:

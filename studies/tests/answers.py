@@ -1,10 +1,15 @@
 """What clients read out of answers of the DICOMweb service."""
 
+import json
 from typing import Any
 
 
 def body(response: Any) -> bytes:
     return b"".join(response) if response.streaming else response.content
+
+
+def json_of(response: Any) -> Any:
+    return json.loads(body(response))
 
 
 def parts_with_headers(response: Any) -> list[tuple[dict[str, str], bytes]]:

@@ -18,7 +18,7 @@ from studies import query
 from studies.dicom.attributes import ATTRIBUTES, BY_KEYWORD, Level
 from studies.dicom.names import PersonName
 from studies.index import name_fields
-from studies.matching import Options
+from studies.matching import ROWS, Options
 from studies.models import Instance, Patient, Series, Source, StoredObject, Study
 
 pytestmark = pytest.mark.django_db
@@ -364,8 +364,8 @@ PARENTS = [(), (), ("1.2",), ("1.3", "1.3.0"), ("1.3", "1.4.0"), ("1.7",)]
 
 def found(viewer, level, keys, options, parents=()):
     by_path = {BY_KEYWORD[keyword].path: value for keyword, value in keys.items()}
-    queryset = query.search(viewer, level, by_path, parents=parents, options=options)
-    return set(queryset.values_list("pk", flat=True))
+    search = query.search(viewer, level, by_path, parents=parents, options=options)
+    return {pk for pk, _ in query.read_matches(search, [f"{ROWS[level]}.id"]).rows}
 
 
 def is_below(row, parents):

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from studies.metadata import retrieve_series_metadata
+from studies.metadata import retrieve_parts
 from studies.models import Patient, Series, Study
 from studies.tests.builders import make_file
 
@@ -12,6 +12,8 @@ pytestmark = pytest.mark.django_db
 
 # Session, user, permissions.
 WHO = 3
+# The number beside the bell of the page header.
+BELL = 1
 
 
 @pytest.fixture
@@ -31,14 +33,26 @@ def many(store):
 @pytest.mark.parametrize(
     ("path", "queries"),
     [
-        pytest.param("/", WHO + 2, id="study list: page, count"),
-        pytest.param("/?after=1&sort=name", WHO + 3, id="study list further on: its place as well"),
-        pytest.param("/studies/1.2.3/", WHO + 3, id="study page: study, series, other studies"),
+        pytest.param("/", WHO + BELL + 2, id="study list: page, count"),
+        pytest.param(
+            "/?after=1&sort=name", WHO + BELL + 3, id="study list further on: its place as well"
+        ),
+        pytest.param(
+            "/studies/1.2.3/", WHO + BELL + 5,
+            id="study page: study, series, other studies, report, whether one follows it",
+        ),
+        pytest.param("/notifications/", WHO + BELL + 1, id="notifications"),
         pytest.param(
             "/studies/1.2.3/view/", WHO + 3, id="viewer page: study, first series, its middle image"
         ),
         pytest.param("/api/studies/", WHO + 2, id="API list: page, count"),
         pytest.param("/api/studies/1.2.3/", WHO + 2, id="API study: study, series"),
+        pytest.param("/api/studies/1.2.3/report/", WHO + 2, id="report: study, report"),
+        pytest.param(
+            "/api/studies/1.2.3/hanging/", WHO + 5,
+            id="hanging: study, its body parts, other studies, protocols, priors",
+        ),
+        pytest.param("/api/studies/1.2.3/presentation/", WHO + 2, id="presentation: study, it"),
         pytest.param("/dicom-web/studies", WHO + 1, id="search for studies"),
         pytest.param("/dicom-web/studies?limit=9", WHO + 1, id="search for studies, more remain"),
         pytest.param("/dicom-web/studies/1.2.3/series", WHO + 1, id="search for series"),
@@ -49,8 +63,8 @@ def many(store):
         ),
         pytest.param("/dicom-web/studies/1.2.3/instances", WHO + 1, id="search for instances"),
         pytest.param(
-            "/dicom-web/studies/1.2.3/metadata", WHO + 1 + 3,
-            id="metadata of a study: its series, what is kept of each of the three",
+            "/dicom-web/studies/1.2.3/metadata", WHO + 2,
+            id="metadata of a study: its series, what is kept of them",
         ),
         pytest.param(
             "/dicom-web/studies/1.2.3/series/1.2.3.1/metadata", WHO + 2,
@@ -67,8 +81,8 @@ def many(store):
     ],
 )  # fmt: skip
 def test_a_page_costs_so_many_queries(client, many, django_assert_num_queries, path, queries):
-    for series in Series.objects.select_related("study"):
-        retrieve_series_metadata(series, base_url="http://testserver/dicom-web")  # once for all
+    series = list(Series.objects.select_related("study"))
+    list(retrieve_parts(series, base_url="http://testserver/dicom-web"))  # made once for all
 
     with django_assert_num_queries(queries):
         response = client.get(path)

@@ -16,7 +16,7 @@ from studies.dicom.byte_order import swap_words
 from studies.dicomweb.errors import status_of
 from studies.errors import ArchiveError, InvalidInstanceError, OtherStudyError
 from studies.models import Instance, Series, StoredObject, Study
-from studies.tests.answers import body, parts, parts_with_headers
+from studies.tests.answers import body, json_of, parts, parts_with_headers
 from studies.tests.builders import (
     RLE,
     SAMPLES,
@@ -118,7 +118,7 @@ def test_an_overlaid_instance_carries_the_identity_of_the_index(client, store):
     dataset = pydicom.dcmread(io.BytesIO(part))
     assert (dataset.PatientName, dataset.PatientID) == ("Ωmega^Zoë", "NEW-1")
     assert dataset.PixelData == bytes(range(32))
-    (header,) = client.get(f"{SERIES}/metadata").json()
+    (header,) = json_of(client.get(f"{SERIES}/metadata"))
     assert header["00100020"]["Value"] == ["NEW-1"]
 
 
@@ -162,7 +162,7 @@ def test_instances_that_share_an_object_differ_in_identity(client, store):
         rows=4, columns=4, bits_allocated=16,
     )  # fmt: skip
 
-    headers = client.get(f"{SERIES}/metadata").json()
+    headers = json_of(client.get(f"{SERIES}/metadata"))
     response = client.get(f"{SERIES}/instances/1.2.3.77/frames/1", headers={"Accept": OCTETS})
 
     assert [h["00080018"]["Value"] for h in headers] == [["1.2.3.4"], ["1.2.3.77"]]
@@ -575,7 +575,7 @@ def test_a_frame_list_that_is_none_is_refused(client, store):
 
 def test_the_bulk_data_of_the_metadata_can_be_fetched(client, store):
     store(make_file())
-    (header,) = client.get(f"{SERIES}/metadata").json()
+    (header,) = json_of(client.get(f"{SERIES}/metadata"))
 
     response = client.get(header["7FE00010"]["BulkDataURI"], headers={"Accept": OCTETS})
 
@@ -600,7 +600,7 @@ def test_frames_that_share_bytes_come_as_one_value(client, store):
             PixelData=b"\xff\x01\x02\x00",
         )
     )  # fmt: skip
-    (header,) = client.get(f"{SERIES}/metadata").json()
+    (header,) = json_of(client.get(f"{SERIES}/metadata"))
 
     response = client.get(header["7FE00010"]["BulkDataURI"], headers={"Accept": OCTETS})
 
@@ -613,7 +613,7 @@ def test_pixels_that_cannot_be_had_are_not_referred_to(client, store):
     dataset["PixelData"].VR = "OB"
     store(to_file(dataset, RLE))
 
-    (header,) = client.get(f"{SERIES}/metadata").json()
+    (header,) = json_of(client.get(f"{SERIES}/metadata"))
 
     assert header["7FE00010"] == {"vr": "OB"}
     assert client.get(f"{INSTANCE}/bulkdata/7FE00010").status_code == 404
@@ -622,7 +622,7 @@ def test_pixels_that_cannot_be_had_are_not_referred_to(client, store):
 def test_a_long_value_of_a_compressed_instance_is_octets_all_the_same(client, store):
     profile = bytes(70_000)
     store(make_encapsulated([b"codestream"], ICCProfile=profile))
-    (header,) = client.get(f"{SERIES}/metadata").json()
+    (header,) = json_of(client.get(f"{SERIES}/metadata"))
 
     response = client.get(
         header["00282000"]["BulkDataURI"], headers={"Accept": "application/octet-stream"}
@@ -633,7 +633,7 @@ def test_a_long_value_of_a_compressed_instance_is_octets_all_the_same(client, st
 
 def test_long_big_endian_values_leave_as_little_endian(client, store):
     store(make_file("1.2.840.10008.1.2.2", RedPaletteColorLookupTableData=b"\0\1" * 40_000))
-    (header,) = client.get(f"{SERIES}/metadata").json()
+    (header,) = json_of(client.get(f"{SERIES}/metadata"))
 
     response = client.get(header["00281201"]["BulkDataURI"], headers={"Accept": OCTETS})
 
@@ -668,7 +668,7 @@ def test_a_header_that_cannot_be_rewritten_is_said_without_its_values(client, st
 def test_a_long_binary_value_is_fetched_on_its_own(client, store):
     document = b"%PDF" + bytes(100_000)
     store(make_file(EncapsulatedDocument=document, PixelData=None))
-    (header,) = client.get(f"{SERIES}/metadata").json()
+    (header,) = json_of(client.get(f"{SERIES}/metadata"))
 
     response = client.get(header["00420011"]["BulkDataURI"], headers={"Accept": OCTETS})
 

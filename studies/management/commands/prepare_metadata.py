@@ -37,6 +37,5 @@ class Command(BaseCommand):
         prepared = 0
         for one in series.iterator(chunk_size=200):
             with suppress(NotFoundError):  # deleted meanwhile
-                metadata.retrieve_series_metadata(one, base_url=base_url)
-                prepared += 1
+                prepared += len(list(metadata.retrieve_parts([one], base_url=base_url)))
         self.stdout.write(f"{prepared} series prepared")
