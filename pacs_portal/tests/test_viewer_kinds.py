@@ -10,12 +10,12 @@ import pytest
 from pacs_portal.tests.image_kinds import STUDY, ImageKind, image_kinds
 from studies.tests.samples import TEST_FILES
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
 
 # More folders of real files to walk, by hand.
 MORE = "PACS_TEST_IMAGES"
 # Parts of the picture's width and height, inside of images of any shape.
-PLACES = [(0.5, 0.5), (0.47, 0.4), (0.53, 0.6), (0.5, 0.33), (0.505, 0.67)]
+PLACES = [(0.5, 0.5), (0.47, 0.4), (0.53, 0.65)]
 READ_OUT = re.compile(r"x (\d+) {2}y (\d+)\n(?:R (\S+) {2}G (\S+) {2}B (\S+)|(\S+))")
 
 
@@ -75,7 +75,7 @@ def test_the_values_under_the_pointer_are_those_that_pydicom_reads(page, portal,
             wrong[kind.name] = said
         elif different := list(differences(kind, found)):
             wrong[kind.name] = different
-        if len(found) >= 3:
+        if len(found) == len(PLACES):
             read.append(kind.name)
 
     assert wrong == {}
