@@ -147,12 +147,15 @@ async function loadHeaders(cells, lists) {
 const missing = ({ laterality, view, plane, description } = {}) =>
   ['No image', laterality, view, plane, description].filter(Boolean).join(' ');
 
-/** Keys of the menu of grids: after Q a digit for each of them. */
+/** Keys of the menu of grids: after Q a digit for each of them, wherever the focus is by then. */
 export function numberGrids(menu) {
-  menu.addEventListener('keydown', (event) => {
+  document.addEventListener('keydown', (event) => {
     const choice = menu.querySelectorAll('[data-action=grid]')[Number(event.key) - 1];
-    choice?.click();
-  });
+    if (!choice || !menu.matches(':popover-open')) return;
+    event.preventDefault();
+    event.stopPropagation();
+    choice.click();
+  }, { capture: true });
 }
 
 export const layoutActions = ({ layout, second, messages }) => ({
