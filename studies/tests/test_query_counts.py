@@ -35,7 +35,8 @@ def many(store):
         pytest.param("/?after=1&sort=name", WHO + 3, id="study list further on: its place as well"),
         pytest.param("/studies/1.2.3/", WHO + 3, id="study page: study, series, other studies"),
         pytest.param(
-            "/studies/1.2.3/view/", WHO + 3, id="viewer page: study, first series, its middle image"
+            "/studies/1.2.3/view/", WHO + 5,
+            id="viewer page: study, its series, protocols, first series, its middle image",
         ),
         pytest.param("/api/studies/", WHO + 2, id="API list: page, count"),
         pytest.param("/api/studies/1.2.3/", WHO + 2, id="API study: study, series"),
