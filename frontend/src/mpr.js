@@ -250,8 +250,10 @@ export const mprActions = ({ mpr }) => ({
 });
 
 // What means the same with and without planes.
-const ANYWHERE = new Set(['mpr', 'crosshairs', 'slab', 'thicker', 'thinner', 'overlay', 'help', 'grid',
-  'nextSeries', 'previousSeries', 'panel', 'fullScreen']);
+const ANYWHERE = new Set([
+  'mpr', 'crosshairs', 'slab', 'thicker', 'thinner', 'nextSeries', 'previousSeries', 'link', 'grid',
+  'gridMenu', 'hangAnew', 'secondWindow', 'fullScreen', 'panel', 'overlay', 'help',
+]);
 
 /** While the reconstruction is open, what acts on the shown picture acts on its planes. */
 export function overPlanes(mpr, actions) {
@@ -276,6 +278,7 @@ function planeActions(mpr) {
     last: () => planes.goToEnd(1),
     nextPane: () => planes.activateNeighbour(1),
     previousPane: () => planes.activateNeighbour(-1),
+    maximise: () => planes.maximise(),
     zoomIn: () => planes.zoomBy(ZOOM_STEP),
     zoomOut: () => planes.zoomBy(1 / ZOOM_STEP),
     fit: () => planes.fit(),
