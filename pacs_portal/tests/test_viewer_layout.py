@@ -362,6 +362,7 @@ def test_a_prior_hangs_beside_the_current_study_and_is_named_as_such(page, store
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
 
+    assert asked.count("2.25.821/hanging/") == 1  # by the page and by its script, once
     assert panes(page) == ["2.25.823.1", "2.25.822.1"]
     assert label == "PRIOR 2023-03-01 · 12 months earlier"
     assert [group.split("\n")[0] for group in groups] == ["LATER 2025-03-01", "PRIOR 2023-03-01"]
