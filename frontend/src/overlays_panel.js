@@ -40,6 +40,10 @@ export class OverlaysPanel {
     const keys = this.#viewer.seriesList.filter(({ modality }) => modality === 'KO');
     const sets = await Promise.all(keys.map((series) => this.#load(series)));
     this.#keyImages = sets.flat().flatMap(keyImagesOf).slice(0, MAX_KEY_IMAGES);
+    for (const key of this.#keyImages) {
+      const series = this.#viewer.seriesList.find(({ uid }) => uid === key.seriesInstanceUid);
+      if (series) key.label += `: ${series.modality} ${series.number ?? ''}`;
+    }
     this.#layers.keyImages = new Set(this.#keyImages.map(({ sopInstanceUid }) => sopInstanceUid));
     for (const { uid } of this.#viewer.seriesList) {
       const count = this.#keyImages.filter(({ seriesInstanceUid }) => seriesInstanceUid === uid).length;
