@@ -206,7 +206,7 @@ def test_what_was_done_is_undone_and_done_again_and_can_be_renamed_and_removed(
     viewer.wait_for_selector(f"{PANEL} >> text=Nodule")
     viewer.wait_for_selector("svg.svg-layer >> text=Nodule")
     viewer.click(f"{PANEL} >> text=Hide")
-    viewer.wait_for_function("!document.querySelector('svg.svg-layer text')")
+    viewer.wait_for_function("() => !document.querySelector('svg.svg-layer text')")
     viewer.click(f"{PANEL} >> text=Show")
     viewer.wait_for_selector("svg.svg-layer >> text=Nodule")
 
