@@ -17,9 +17,10 @@ run: setup .env
 	@echo "The portal answers at http://localhost:$(PORT) (Ctrl-C stops it, the data stay)."
 	@exec $(BIN)/gunicorn --config python:pacs_portal.gunicorn --bind 127.0.0.1:$(PORT) pacs_portal.wsgi
 
-# Every core has a worker already; threads of numpy would only spin beside them.
+# Every core has a worker already; threads of numpy would only spin beside them. A module goes to one
+# worker, for what it sets up takes time; conftest.py says which come first.
 test: setup lint
-	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

@@ -9,7 +9,10 @@ from typing import BinaryIO
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
 from django.test import Client
+from pytest_django.plugin import blocking_manager_key
 
 SKIPS_ARE_ALLOWED = os.environ.get("PACS_ALLOW_SKIPS", "yes") != "no"
 ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
@@ -23,10 +26,16 @@ NEEDS = {
 }
 
 
+# Modules that take long, as they are handed out: what is long and last keeps one core waiting.
+LONG = (
+    "test_phantoms", "test_browser", "test_viewer_", "test_dicomweb_clients", "test_query_plans",
+    "test_parse", "test_seed",
+)  # fmt: skip
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # A transactional test empties all tables, roles included, so these come last in any order.
-    items.sort(key=_is_transactional)
+    items.sort(key=_turn)
     if os.geteuid() != 0:
         items[:] = [item for item in items if not item.get_closest_marker("root")]
     _skip_what_is_missing(items)
@@ -42,10 +51,30 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
+    """A transactional test leaves all tables empty, of roles too: others need them back.
+
+    After the last one there are no others, and the database of the tests is gone already.
+    """
+    yield
+    if nextitem is not None and _is_transactional(item):
+        with item.config.stash[blocking_manager_key].unblock():
+            connection.creation.deserialize_db_from_string(connection._test_serialized_contents)  # noqa: SLF001
+        ContentType.objects.clear_cache()
+
+
 def _is_transactional(item: pytest.Item) -> bool:
     marker = item.get_closest_marker("django_db")
     fixtures = getattr(item, "fixturenames", ())
     return bool(marker and marker.kwargs.get("transaction")) or "live_server" in fixtures
+
+
+def _turn(item: pytest.Item) -> int:
+    names = (turn for turn, name in enumerate(LONG) if item.path.name.startswith(name))
+    return next(names, len(LONG))
 
 
 def _missing() -> dict[str, str]:
@@ -73,6 +102,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line for each kind of tests that was skipped, instead of one for each test."""
     for marker, reason in _missing().items():
         terminalreporter.write_line(f"Skipped the {marker} tests; {reason}", yellow=True)
+
+
+@pytest.fixture(scope="session")
+def run_directory(tmp_path_factory) -> Path:
+    """One for all processes of this run of the tests."""
+    base: Path = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def phantoms() -> Path:
+    """Where the instances of all phantoms lie."""
+    from studies.tests.drawn import directory_of_drawings, draw_all  # noqa: PLC0415
+
+    directory = directory_of_drawings()
+    draw_all(directory)
+    return directory
 
 
 @pytest.fixture(autouse=True)

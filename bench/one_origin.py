@@ -31,6 +31,7 @@ worker_processes 1;
 events {{}}
 http {{
     include /etc/nginx/mime.types;
+    gzip_static on;  # as a web server in a hospital would send an application
     access_log {directory}/access.log;
     client_body_temp_path {directory}/body;
     proxy_temp_path {directory}/proxy;
@@ -40,8 +41,8 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         root {application};
-        location / {{ try_files $uri /index.html; }}
-        location ~ ^/(dicom-web|accounts|static)/ {{
+        location / {{ try_files $uri /index.html; expires 1h; }}
+        location ~ ^/(dicom-web|accounts|static|studies|api)/ {{
             proxy_pass {portal};
             proxy_http_version 1.1;
             proxy_set_header Host $http_host;

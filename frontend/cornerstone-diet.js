@@ -1,4 +1,4 @@
-/** Vite plugin: leaves out parts of Cornerstone3D 5.14 that this viewer never runs, and mends three.
+/** Vite plugin: leaves out parts of Cornerstone3D 5.14 that this viewer never runs, and mends four.
  *
  * Each rule names the file it changes; a build fails when upstream no longer looks as expected.
  */
@@ -81,10 +81,25 @@ const REPAIRS = [
     ],
   },
   {
+    // Signed values of 8 bits: upstream takes two of them for one of 16.
+    file: /dicom-image-loader\/dist\/esm\/shared\/decoders\/decodeJPEGLossless\.js$/,
+    edits: [
+      [
+        'imageFrame.pixelData = new Int16Array(decompressedData.buffer);',
+        'imageFrame.pixelData = new (byteOutput === 1 ? Int8Array : Int16Array)(decompressedData.buffer);',
+      ],
+    ],
+  },
+  {
     // Upstream swallows every key pressed in the viewport, Tab and reload among them: a keyboard
     // trap (WCAG 2.1.2).
     file: /cornerstonejs\/tools\/dist\/esm\/eventListeners\/keyboard\/keyDownListener\.js$/,
     edits: [['evt.preventDefault();', '']],
+  },
+  {
+    // The policy of the page takes no style attribute from a script, but what a script sets itself.
+    file: /cornerstonejs\/tools\/dist\/esm\/drawingSvg\/drawTextBox\.js$/,
+    edits: [["setAttribute('style', combinedStyle)", 'style.cssText = combinedStyle']],
   },
 ];
 

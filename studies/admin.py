@@ -9,16 +9,22 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.html import format_html_join
 
 from studies import query
 from studies.filters import MODALITIES
 from studies.models import (
+    Addendum,
     DeletedInstance,
     Deletion,
+    HangingProtocol,
     Instance,
     InstanceConflict,
     Patient,
     QuarantinedInput,
+    ReferringName,
+    Report,
+    ReportTemplate,
     Series,
     StoredObject,
     Study,
@@ -120,8 +126,8 @@ class PatientAdmin(ReadOnlyAdmin):
 class StudyAdmin(ReadOnlyAdmin):
     list_display = [
         "study_date", "accession_number", "patient_id", "patient_name", "study_description",
-        "modalities", "number_of_study_related_series", "number_of_study_related_instances",
-        "size",
+        "reading_status", "modalities", "number_of_study_related_series",
+        "number_of_study_related_instances", "size",
     ]  # fmt: skip
     list_display_links = ["study_date", "accession_number"]
     list_filter = ["study_date", ModalityFilter]
@@ -232,3 +238,88 @@ class QuarantinedInputAdmin(ReadOnlyAdmin):
     list_filter = ["source", "received_at"]
     search_fields = ["sha256__exact", "source_detail"]
     ordering = ["-id"]
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    list_display = ["signed_at", "signed_by", "study"]
+    list_filter = ["signed_at"]
+    list_select_related = ["signed_by", "study"]
+    search_fields = ["study__study_instance_uid__exact"]
+    search_help_text = "A Study Instance UID"
+    raw_id_fields = ["study"]
+    ordering = ["-id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
+        """Drafts are for those who write them."""
+        return super().get_queryset(request).filter(signed_at__isnull=False)
+
+
+@admin.register(Addendum)
+class AddendumAdmin(ReadOnlyAdmin):
+    list_display = ["signed_at", "signed_by", "number", "report"]
+    list_filter = ["signed_at"]
+    list_select_related = ["signed_by", "report"]
+    search_fields = ["report__study__study_instance_uid__exact"]
+    search_help_text = "A Study Instance UID"
+    raw_id_fields = ["report"]
+    ordering = ["-id"]
+
+
+@admin.register(ReportTemplate)
+class ReportTemplateAdmin(admin.ModelAdmin):
+    list_display = ["name", "modality", "body_part_examined"]
+    list_filter = ["modality"]
+    search_fields = ["name"]
+    ordering = ["name"]
+
+
+@admin.register(ReferringName)
+class ReferringNameAdmin(admin.ModelAdmin):
+    list_display = ["name", "institution_name", "user"]
+    list_select_related = ["user"]
+    search_fields = ["name", "user__username"]
+    raw_id_fields = ["user"]
+    ordering = ["name"]
+
+
+_RULES_OF_CELLS = format_html_join(
+    "",
+    "<p><b>{}</b> {}</p>",
+    [
+        ("Cells", "row by row from the top left, as [{}, {}]; {} takes the next series."),
+        ("study", "“current”, as without it, or “prior”: the newest relevant one."),
+        ("modality", "as CT, where a study has several."),
+        ("description", "is part of the series description, whatever its case; * stands for "
+         "anything, | for or. What “without” says must not be part of it."),
+        ("view", "View Position, as MLO; laterality, L or R."),
+        ("plane", "axial, coronal or sagittal."),
+        ("at_least", "so many instances, to pass over localizers."),
+        ("number", "the how-many-th of the series that fit."),
+        ("otherwise", "where no series fits: “next”, as without it, takes the next one, “empty” "
+         "leaves the cell empty."),
+    ],
+)  # fmt: skip
+
+
+@admin.register(HangingProtocol)
+class HangingProtocolAdmin(admin.ModelAdmin):
+    """Whoever may change protocols does it here; they mirror nothing."""
+
+    list_display = ["name", "modality", "body_part", "priority", "grid", "shows_prior"]
+    list_filter = ["modality"]
+    list_per_page = 50
+    ordering = ["-priority", "name"]
+    search_fields = ["name", "modality", "body_part"]
+    fieldsets = [
+        (None, {"fields": ["name", ("modality", "body_part", "priority")]}),
+        ("Layout", {"fields": [("rows", "columns"), "cells"], "description": _RULES_OF_CELLS}),
+    ]
+
+    @admin.display(description="grid")
+    def grid(self, protocol: HangingProtocol) -> str:
+        return f"{protocol.rows} × {protocol.columns}"
+
+    @admin.display(description="shows a prior", boolean=True)
+    def shows_prior(self, protocol: HangingProtocol) -> bool:
+        return protocol.shows_prior

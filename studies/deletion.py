@@ -8,7 +8,7 @@ from studies import index, signals
 from studies.access import Viewer, may_delete, visible_to
 from studies.dicom.json_model import clean
 from studies.errors import InvalidQueryError, NotPermittedError
-from studies.models import DeletedInstance, Deletion, Instance, Study
+from studies.models import Addendum, DeletedInstance, Deletion, Instance, Report, Study
 from studies.retrieve import absence, find_instances
 
 _MAX_REASON = 500
@@ -37,6 +37,26 @@ def delete(
     reason = clean(reason)
     if not 0 < len(reason) <= _MAX_REASON:
         raise InvalidQueryError(f"A deletion states its reason in 1 to {_MAX_REASON} characters.")
+    return _delete(viewer, study_uid, series_uid, sop_uid, reason=reason)
+
+
+def withdraw(author: Viewer, study_uid: str, series_uid: str, *, reason: str) -> Deletion:
+    """Delete a series that holds nothing but documents of this person's own making.
+
+    It takes no permission to delete; that the series is theirs is for the caller to know. Raises
+    NotFoundError and GoneError as `delete`.
+    """
+    return _delete(author, study_uid, series_uid, reason=reason)
+
+
+def _delete(
+    viewer: Viewer,
+    study_uid: str,
+    series_uid: str | None = None,
+    sop_uid: str | None = None,
+    *,
+    reason: str,
+) -> Deletion:
     with transaction.atomic():
         # The same lock that every ingest into the study waits for.
         locked = Study.objects.select_for_update().filter(study_instance_uid=study_uid)
@@ -65,6 +85,9 @@ def _parents(study: Study, instances: list[Instance]) -> dict[str, Any]:
         "patient": _columns(study.patient_record),
         "study": _columns(study),
         "series": [_columns(row) for row in series.values()],
+        # They go when nothing of the study is left.
+        "reports": [_columns(row) for row in Report.objects.filter(study=study)],
+        "addenda": [_columns(row) for row in Addendum.objects.filter(report__study=study)],
     }
 
 

@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import BooleanField, F, Func, IntegerField, Model, Q, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains, StartsWith
 
@@ -15,7 +26,7 @@ from studies.access import Viewer, may_see, visible_to
 from studies.dicom.attributes import Level
 from studies.dicom.names import fold
 from studies.matching import ROWS, Options, Sql, condition, equals
-from studies.models import StoredObject, Study
+from studies.models import Series, StoredObject, Study
 
 M = TypeVar("M", bound=Model)
 
@@ -83,6 +94,11 @@ def with_identity(
 def with_modalities(queryset: QuerySet[Study], modalities: Iterable[str]) -> QuerySet[Study]:
     """At least one series of one of these modalities."""
     return queryset.filter(modalities_in_study__overlap=list(modalities))
+
+
+def with_reading_status(queryset: QuerySet[Study], status: str) -> QuerySet[Study]:
+    """How far the report is, see `ReadingStatus`."""
+    return queryset.filter(reading_status=status)
 
 
 def since(queryset: QuerySet[Study], day: datetime.date) -> QuerySet[Study]:
@@ -175,6 +191,28 @@ def count(queryset: QuerySet[Study]) -> int:
 def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
     others = Study.objects.filter(patient_record_id=study.patient_record_id).exclude(pk=study.pk)
     return visible_to(viewer, others).order_by("-study_moment", "-id")
+
+
+def earlier_studies_of_patient(
+    viewer: Viewer, study: Study, *, modalities: Iterable[str], body_parts: Iterable[str]
+) -> QuerySet[Any]:
+    """Dated studies before this one that have one of the modalities, newest first.
+
+    Each says with `names_a_part` whether it knows a body part, and with `is_of_these_parts`
+    whether it is one of those given.
+    """
+    series = Series.objects.filter(study=OuterRef("pk"))
+    place = (study.study_moment, study.pk)
+    earlier = Study.objects.filter(
+        _beyond("study_moment", place, "<"),
+        patient_record_id=study.patient_record_id,
+        study_date__isnull=False,
+        modalities_in_study__overlap=list(modalities),
+    ).annotate(
+        names_a_part=Exists(series.exclude(body_part_examined="")),
+        is_of_these_parts=Exists(series.filter(body_part_examined__in=list(body_parts))),
+    )
+    return visible_to(viewer, earlier).order_by("-study_moment", "-id")
 
 
 # --- QIDO-RS -------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from studies.access import Viewer, may_see, visible_to
 from studies.content import PIXEL_DATA, Frames, Ranged, has_bulk_pixel_data, web_transfer_syntax
 from studies.dicom import pixels
 from studies.dicom.attributes import Level, identity_attributes
-from studies.dicom.json_model import UNREADABLE, dumps
+from studies.dicom.json_model import UNREADABLE, JsonObject, dumps
 from studies.dicom.overlay import (
     Identity,
     overlay_head,
@@ -251,10 +251,12 @@ def identity_of(instance: Instance) -> Identity:
 
 def identity_above_instances(series: Series) -> dict[str, Any]:
     """The same of patient, study and series; it is a part of every instance's identity."""
-    rows = {Level.PATIENT: series.study, Level.STUDY: series.study, Level.SERIES: series}
-    return {
-        key: value for level, row in rows.items() for key, value in _identity(row, level).items()
-    }
+    return identity_of_study(series.study) | _identity(series, Level.SERIES)
+
+
+def identity_of_study(study: Study) -> dict[str, Any]:
+    """The part of it that all of a study share: patient and study."""
+    return _identity(study, Level.PATIENT) | _identity(study, Level.STUDY)
 
 
 def _identity(row: Model, level: Level) -> dict[str, Any]:
@@ -270,6 +272,12 @@ def _identity(row: Model, level: Level) -> dict[str, Any]:
 # --- Metadata ------------------------------------------------------------------------------------
 
 
+def header_of(instance: Instance) -> JsonObject:
+    """The whole data set but for long values, under the index's identity."""
+    header: JsonObject = json.loads(instance.stored_object.header_json)
+    return overlay_header(header, identity_of(instance)) if instance.is_overlaid else header
+
+
 def retrieve_metadata(instances: Iterable[Instance], *, base_url: str) -> Iterator[str]:
     """The header of each instance as JSON text, bulk data by reference (PS3.18 10.4.1.1.2).
 
@@ -279,9 +287,7 @@ def retrieve_metadata(instances: Iterable[Instance], *, base_url: str) -> Iterat
     """
     for instance in instances:
         stored = instance.stored_object
-        header = json.loads(stored.header_json)
-        if instance.is_overlaid:
-            header = overlay_header(header, identity_of(instance))
+        header = header_of(instance)
         url = instance_url(base_url, instance)
         header["00081190"] = {"vr": "UR", "Value": [url]}
         header["00083002"] = {"vr": "UI", "Value": [web_transfer_syntax(stored)]}

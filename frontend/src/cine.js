@@ -3,11 +3,13 @@ import { number } from './attributes.js';
 
 const DEFAULT_RATE = 10;
 const MAXIMUM_RATE = 60;
+const RATES = [1, 2, 3, 4, 5, 7, 10, 12, 15, 20, 25, 30, 40, 50, MAXIMUM_RATE];
 
 export class Cine {
   #stack;
   #onChange;
   #timer;
+  #chosen = {}; // the frames for which the reader chose a rate, and the rate
 
   constructor(stack, onChange) {
     this.#stack = stack;
@@ -18,9 +20,25 @@ export class Cine {
     return this.#timer !== undefined;
   }
 
-  /** Frames per second of the shown instance. */
+  /** Frames per second: as chosen for this stack, else of the shown instance. */
   get rate() {
-    return frameRate(this.#stack.frame?.instance ?? {});
+    const { frame, frames } = this.#stack;
+    return this.#chosen.frames === frames ? this.#chosen.rate : frameRate(frame?.instance ?? {});
+  }
+
+  faster() {
+    this.#choose(RATES.find((rate) => rate > this.rate));
+  }
+
+  slower() {
+    this.#choose(RATES.findLast((rate) => rate < this.rate));
+  }
+
+  #choose(rate) {
+    if (rate === undefined || this.#stack.frames.length < 2) return;
+    this.#chosen = { frames: this.#stack.frames, rate };
+    if (this.isPlaying) this.#start();
+    else this.#onChange();
   }
 
   toggle() {
@@ -37,6 +55,7 @@ export class Cine {
 
   #start() {
     if (this.#stack.frames.length < 2) return;
+    clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#advance(), 1000 / this.rate);
     this.#onChange();
   }

@@ -1,96 +1,186 @@
-/** Starts Cornerstone3D: limits for this machine, and one place that knows the running requests. */
+/** Starts Cornerstone3D: limits for this machine, and one place that loads frames into its cache. */
 import {
-  cache, eventTarget, getShouldUseCPURendering, imageLoader, init as initCore, Enums,
+  cache, Enums, getShouldUseCPURendering, imageLoader, init as initCore, metaData,
 } from '@cornerstonejs/core';
-import { init as initLoader } from '@cornerstonejs/dicom-image-loader';
+import { createImage, init as initLoader } from '@cornerstonejs/dicom-image-loader';
 import { init as initTools } from '@cornerstonejs/tools';
+
+import { loadDrawn } from './drawn.js';
+import { FrameRequest } from './frames.js';
+import { markedAsRgb } from './jpeg.js';
 
 const MEBIBYTE = 1024 * 1024;
 const SILENCE_MS = 30_000;
-const running = new Map(); // image id → XMLHttpRequest
+const JPEG_BASELINE = '1.2.840.10008.1.2.4.50';
+const requests = new Map(); // image id → FrameRequest, as long as bytes arrive
+let readersWaiting = 0;
+let afterReader = () => {};
 
 /** @param {(status: number) => void} onFailedRequest told the HTTP status of each failed frame */
 export function startCornerstone(onFailedRequest) {
-  initCore({ rendering: { webGlContextCount: 1 } }); // one viewport; upstream would open seven
+  initCore({ rendering: { webGlContextCount: 1 } }); // of each pane; upstream would open seven
   initLoader({
     maxWebWorkers: Math.max(1, Math.min(4, (navigator.hardwareConcurrency ?? 2) - 1)),
-    beforeSend: async (xhr, imageId) => {
-      xhr.addEventListener('loadstart', () => running.set(imageId, xhr));
-      xhr.addEventListener('loadend', () => running.delete(imageId));
-    },
-    errorInterceptor: (error) => onFailedRequest(error.status),
   });
+  // Instead of the library's own loader, whose requests can be neither given up nor preloaded.
+  imageLoader.registerImageLoader('wadors', (imageId, options) => ({
+    promise: fetchAndDecode(imageId, options, onFailedRequest),
+  }));
   initTools();
   cache.setMaxCacheSize(cacheBytes());
 }
 
-/** An eighth of the memory the browser admits to (at most 8 GiB); phones often do not say. */
+/** A quarter of the memory that the browser admits to (at most 8 GiB); an eighth of a phone's. */
 function cacheBytes() {
   const touch = matchMedia('(pointer: coarse)').matches;
   const gibibytes = navigator.deviceMemory ?? (touch ? 3 : 8);
-  return Math.min(1024, gibibytes * 128) * MEBIBYTE;
+  return gibibytes * (touch ? 128 : 256) * MEBIBYTE;
+}
+
+/** The WebGL context of a rendering engine, each of which has one; undefined on the processor. */
+const contextOf = (engine) =>
+  engine.contextPool?.getContextByIndex(0).context.getOpenGLRenderWindow().get3DContext();
+
+export const isContextLost = (engine) => Boolean(contextOf(engine)?.isContextLost());
+
+/** Give the context back at once: a browser has about 16, and takes the oldest when they run out. */
+export function destroyEngine(engine) {
+  contextOf(engine)?.getExtension('WEBGL_lose_context')?.loseContext();
+  engine.destroy();
 }
 
 export const isCpuRendering = () => getShouldUseCPURendering();
 export const isLoaded = (imageId) => cache.isLoaded(imageId);
 
+/** Why a frame that arrived is not drawn; the message is for the reader. */
+export class FrameError extends Error {}
+
+// --- One frame ------------------------------------------------------------------------------------
+
 /** Fetch and decode one frame into the cache; joins a request for it that is already running. */
 export async function loadFrame(imageId, requestType) {
   const started = cache.getImageLoadObject(imageId);
   if (started) return started.promise;
-  const options = {
-    requestType,
-    priority: requestType === Enums.RequestType.Interaction ? -5 : 0,
-    useRGBA: isCpuRendering(), // what the CPU backend draws colour from
-  };
-  const promise = imageLoader.loadImage(imageId, options).then(refuseUndrawable);
+  const options = { requestType, useRGBA: isCpuRendering() }; // what the CPU backend draws colour from
+  const promise = imageLoader.loadImage(imageId, options);
   // Rejects with the error of the load, or when the decoded frame is larger than the whole cache.
   await cache.putImageLoadObject(imageId, { promise });
   return promise;
 }
 
-/** Why a frame that arrived is not drawn; the message is for the reader. */
-export class FrameError extends Error {}
+async function fetchAndDecode(imageId, options, onFailedRequest) {
+  if (isBeyondTheLibrary(imageId)) return loadDrawn(imageId, options);
+  const { bytes, transferSyntax } = await fetchFrame(imageId, onFailedRequest);
+  try {
+    const pixels = isRgbJpeg(imageId, transferSyntax) ? markedAsRgb(bytes) : bytes;
+    const image = await createImage(imageId, pixels, transferSyntax, { ...options, transferPixelData: true });
+    return requireAllPixels(image);
+  } catch (error) {
+    if (error instanceof FrameError) throw error;
+    // What this library cannot decode, the server's may. If not, the first reason is the one to tell.
+    return loadDrawn(imageId, options).catch(() => {
+      throw error;
+    });
+  }
+}
+
+async function fetchFrame(imageId, onFailedRequest) {
+  const request = new FrameRequest(imageId);
+  requests.set(imageId, request);
+  try {
+    return await request.answer;
+  } catch (error) {
+    if (error.name !== 'AbortError') onFailedRequest(error.status);
+    throw error;
+  } finally {
+    requests.delete(imageId);
+  }
+}
+
+function isRgbJpeg(imageId, transferSyntax) {
+  const { photometricInterpretation } = metaData.get('imagePixelModule', imageId);
+  return transferSyntax === JPEG_BASELINE && photometricInterpretation === 'RGB';
+}
 
 /** What the graphics card would draw as black, grey or white without complaint. */
-function refuseUndrawable(image) {
-  const { rows, columns, numberOfComponents, imageFrame } = image;
-  const values = image.voxelManager.getScalarData();
-  if (imageFrame.bitsAllocated === 1) throw new FrameError('It has one bit per pixel, as a mask.');
-  if (image.color && values.BYTES_PER_ELEMENT > 1) {
-    throw new FrameError('It has more than 8 bits per colour.');
-  }
-  if (values.length < rows * columns * numberOfComponents) {
+function isBeyondTheLibrary(imageId) {
+  const { bitsAllocated, samplesPerPixel } = metaData.get('imagePixelModule', imageId) ?? {};
+  return bitsAllocated === 1 || (samplesPerPixel > 1 && bitsAllocated > 8);
+}
+
+function requireAllPixels(image) {
+  const { rows, columns, numberOfComponents } = image;
+  if (image.voxelManager.getScalarData().length < rows * columns * numberOfComponents) {
     throw new FrameError('Its pixel data is shorter than its header says.');
   }
   return image;
 }
 
-/** As loadFrame, for a reader who waits: gives up when nothing has arrived for half a minute. */
-export async function loadFrameInTime(imageId) {
-  let timer;
-  let giveUp;
-  const silence = new Promise((_, reject) => {
-    giveUp = () => {
-      reject(new FrameError('Nothing arrived for half a minute.'));
-      running.get(imageId)?.abort();
-    };
-  });
-  const restart = () => {
-    clearTimeout(timer);
-    timer = setTimeout(giveUp, SILENCE_MS);
-  };
-  const onProgress = ({ detail }) => detail.imageId === imageId && restart();
-  eventTarget.addEventListener('cornerstoneimageloadprogress', onProgress);
-  restart();
+// --- Readers who wait, and those who fetch ahead for them -----------------------------------------
+
+/** As loadFrame, for a reader who waits: gives up when nothing has arrived for half a minute.
+ *
+ * @param {AbortSignal} signal says that the reader went elsewhere
+ */
+export async function loadFrameInTime(imageId, signal) {
+  const loading = loadFrame(imageId, Enums.RequestType.Interaction);
+  const request = requests.get(imageId); // none while the frame is decoded, or drawn by the server
+  const silence = new Silence(() => request?.abort());
+  const leave = () => request?.readers === 1 && request.abort();
+  signal?.addEventListener('abort', leave);
+  readersWaiting += 1;
+  if (request) {
+    request.readers += 1;
+    request.onProgress = () => silence.restart();
+  }
   try {
-    return await Promise.race([loadFrame(imageId, Enums.RequestType.Interaction), silence]);
+    return await Promise.race([loading, silence.promise]);
   } finally {
-    clearTimeout(timer);
-    eventTarget.removeEventListener('cornerstoneimageloadprogress', onProgress);
+    silence.end();
+    signal?.removeEventListener('abort', leave);
+    readersWaiting -= 1;
+    if (request) request.readers -= 1;
+    afterReader();
   }
 }
 
-export function abortRequests() {
-  for (const xhr of [...running.values()]) xhr.abort();
+/** A promise that is rejected when nothing has been heard for too long. */
+class Silence {
+  #timer;
+  #break;
+
+  constructor(onTooLong) {
+    this.promise = new Promise((_, reject) => {
+      this.#break = () => {
+        reject(new FrameError('Nothing arrived for half a minute.'));
+        onTooLong();
+      };
+    });
+    this.restart();
+  }
+
+  restart() {
+    this.end();
+    this.#timer = setTimeout(this.#break, SILENCE_MS);
+  }
+
+  end() {
+    clearTimeout(this.#timer);
+  }
+}
+
+export const isReaderWaiting = () => readersWaiting > 0;
+
+/** @param {() => void} callback called whenever a reader has got a frame, or gone elsewhere */
+export const whenReaderServed = (callback) => (afterReader = callback);
+
+/** Abort the request for a frame, unless a reader waits for it. */
+export function giveUpFrame(imageId) {
+  const request = requests.get(imageId);
+  if (request && !request.readers) request.abort();
+}
+
+/** Take a frame that is far from any reader out of the cache. */
+export function dropFrame(imageId) {
+  if (isLoaded(imageId)) cache.removeImageLoadObject(imageId);
 }

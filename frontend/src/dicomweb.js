@@ -1,32 +1,37 @@
-/** The DICOMweb (PS3.18) addresses of one study, and its two JSON requests. */
+/** The DICOMweb (PS3.18) addresses of this page's own server, and two of its JSON requests. */
 
-const { studyInstanceUid, dicomwebRoot } = document.body.dataset;
-const STUDY = `${dicomwebRoot}/studies/${studyInstanceUid}`;
+const { dicomwebRoot } = document.body.dataset;
 
-class RequestError extends Error {
-  /** @param {number} status HTTP status, 0 when no answer came */
-  constructor(status) {
+export class RequestError extends Error {
+  /**
+   * @param {number} status HTTP status, 0 when no answer came
+   * @param detail what the server says of it
+   */
+  constructor(status, detail) {
     super(`HTTP ${status}`);
     this.status = status;
+    this.detail = detail;
   }
 }
 
-const seriesUrl = (series) => `${STUDY}/series/${series}`;
-const instanceUrl = (series, instance) => `${seriesUrl(series)}/instances/${instance}`;
+const studyUrl = (study) => `${dicomwebRoot}/studies/${study}`;
+const seriesUrl = (study, series) => `${studyUrl(study)}/series/${series}`;
+export const instanceUrl = (study, series, instance) =>
+  `${seriesUrl(study, series)}/instances/${instance}`;
 
-export const thumbnailUrl = (series) => `${seriesUrl(series)}/thumbnail`;
+export const thumbnailUrl = (study, series) => `${seriesUrl(study, series)}/thumbnail`;
 
 /** One Part 10 file, not multipart, so that a plain link can save it. */
-export const downloadUrl = (series, instance) =>
-  `${instanceUrl(series, instance)}?accept=application/dicom;transfer-syntax=*`;
+export const downloadUrl = (study, series, instance) =>
+  `${instanceUrl(study, series, instance)}?accept=application/dicom;transfer-syntax=*`;
 
 /** The name under which Cornerstone fetches, decodes and caches one frame (counted from 1). */
-export const imageId = (series, instance, frame) =>
-  `wadors:${instanceUrl(series, instance)}/frames/${frame}`;
+export const imageId = (study, series, instance, frame) =>
+  `wadors:${instanceUrl(study, series, instance)}/frames/${frame}`;
 
-export const searchForSeries = () => fetchJson(`${STUDY}/series`);
-export const retrieveSeriesMetadata = (series, signal) =>
-  fetchJson(`${seriesUrl(series)}/metadata`, signal);
+export const searchForSeries = (study) => fetchJson(`${studyUrl(study)}/series`);
+export const retrieveSeriesMetadata = (study, series, signal) =>
+  fetchJson(`${seriesUrl(study, series)}/metadata`, signal);
 
 async function fetchJson(url, signal) {
   const response = await fetch(url, { headers: { Accept: 'application/dicom+json' }, signal })

@@ -2,6 +2,8 @@
 import { utilities } from '@cornerstonejs/metadata';
 
 import { number, text, value } from './attributes.js';
+import { isSegmentation } from './segmentation.js';
+import { isVideo } from './video.js';
 import { imageId, retrieveSeriesMetadata, searchForSeries } from './dicomweb.js';
 
 // Modalities (PS3.3 C.7.3.1.1.1) whose instances hold no image of their own.
@@ -19,18 +21,22 @@ const DOCUMENTS = {
   ECG: 'Electrocardiogram',
   HD: 'Haemodynamic waveform',
   AU: 'Audio',
+  SEG: 'Segmentation',
+  SMR: 'Stereometric relationship',
 };
 
 const LAST = Number.MAX_SAFE_INTEGER;
 
-/** The series of the study in the order of their numbers; those without a number come last. */
-export async function loadSeriesList() {
-  return (await searchForSeries()).map(describeSeries).sort(bySeriesNumber);
+/** The series of a study in the order of their numbers; those without a number come last. */
+export async function loadSeriesList(study) {
+  const found = await searchForSeries(study.uid);
+  return found.map((json) => describeSeries(study, json)).sort(bySeriesNumber);
 }
 
-function describeSeries(json) {
+function describeSeries(study, json) {
   const modality = text(json, '00080060') || 'OT';
   return {
+    study,
     uid: value(json, '0020000E'),
     modality,
     kind: DOCUMENTS[modality],
@@ -46,12 +52,14 @@ function bySeriesNumber(a, b) {
 
 /** The stack of a series: one entry per frame; `other` are instances that are no images. */
 export async function loadDisplaySet(series, signal) {
-  const metadata = await retrieveSeriesMetadata(series.uid, signal);
-  const frames = metadata.filter(isImage).sort(byInstanceNumber).flatMap(framesOf);
+  const metadata = await retrieveSeriesMetadata(series.study.uid, series.uid, signal);
+  const frames = metadata.filter(isImage).sort(byInstanceNumber).flatMap((instance) => framesOf(series, instance));
   return { series, frames, other: metadata.filter((instance) => !isImage(instance)) };
 }
 
-const isImage = (instance) => number(instance, '00280010') > 0; // Rows
+/** Something to be drawn as it is; segments and videos have rows as well. */
+const isImage = (instance) =>
+  number(instance, '00280010') > 0 && !isVideo(instance) && !isSegmentation(instance);
 
 /** The order in which a report counts the images. */
 function byInstanceNumber(a, b) {
@@ -59,12 +67,13 @@ function byInstanceNumber(a, b) {
   return order(a) - order(b) || text(a, '00080018').localeCompare(text(b, '00080018'));
 }
 
-function framesOf(instance) {
-  const [series, uid] = [text(instance, '0020000E'), text(instance, '00080018')];
+function framesOf(series, instance) {
+  const named = (frame) => imageId(series.study.uid, series.uid, text(instance, '00080018'), frame);
   const count = number(instance, '00280008') || 1;
-  utilities.addDicomWebInstance(imageId(series, uid, 1), withUsableWindow(instance)); // all frames
+  utilities.addDicomWebInstance(named(1), withUsableWindow(instance)); // all frames
   return Array.from({ length: count }, (_, index) => ({
-    imageId: imageId(series, uid, index + 1),
+    imageId: named(index + 1),
+    series,
     instance,
     frame: index + 1,
     frameCount: count,

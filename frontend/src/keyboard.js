@@ -12,6 +12,8 @@ const SHORTCUTS = {
     ['First image', ['Home'], 'first'],
     ['Last image', ['End'], 'last'],
     ['Play or pause', ['c', ' '], 'cine'],
+    ['Play slower', ['<'], 'slower'],
+    ['Play faster', ['>'], 'faster'],
     ['Next series', ['.'], 'nextSeries'],
     ['Previous series', [','], 'previousSeries'],
   ],
@@ -20,6 +22,40 @@ const SHORTCUTS = {
     ['Scroll', ['s'], 'tool', 'Scroll'],
     ['Pan', ['t'], 'tool', 'Pan'],
     ['Zoom', ['z'], 'tool', 'Zoom'],
+    ['Magnify', ['g'], 'tool', 'Magnify'],
+  ],
+  Measure: [
+    ['Length', ['d'], 'tool', 'Length'],
+    ['Angle', ['a'], 'tool', 'Angle'],
+    ['Cobb angle', ['A'], 'tool', 'CobbAngle'],
+    ['Bidirectional', ['u'], 'tool', 'Bidirectional'],
+    ['Rectangle', ['b'], 'tool', 'RectangleROI'],
+    ['Ellipse', ['e'], 'tool', 'EllipticalROI'],
+    ['Freehand', ['o'], 'tool', 'PlanarFreehandROI'],
+    ['Probe', ['p'], 'tool', 'Probe'],
+    ['Arrow with text', ['l'], 'tool', 'ArrowAnnotate'],
+    ['Remove what is selected', ['Delete', 'Backspace'], 'removeMeasurement'],
+    ['Key image or not', ['k'], 'keyImage'],
+    ['Undo', ['Ctrl+z'], 'undo'],
+    ['Redo', ['Ctrl+y'], 'redo'],
+  ],
+  Panes: [
+    ['Next pane', [']'], 'nextPane'],
+    ['Previous pane', ['['], 'previousPane'],
+    ['One pane only, and back', ['Enter'], 'maximise'],
+    ['Layout; then 1 to 9', ['q'], 'gridMenu'],
+    ['Second window', ['D'], 'secondWindow'],
+    ['Full screen', ['f'], 'fullScreen'],
+    ['Scroll together', ['y'], 'link', 'scroll'],
+    ['Same window, zoom and shift', ['Y'], 'link', 'presentation'],
+    ['Reference lines', ['j'], 'link', 'lines'],
+  ],
+  'Three planes': [
+    ['Three planes, and back', ['m'], 'mpr'],
+    ['Crosshairs', ['x'], 'crosshairs'],
+    ['Slab (MIP) or slice', ['X'], 'slab'],
+    ['Thicker slab', ['}'], 'thicker'],
+    ['Thinner slab', ['{'], 'thinner'],
   ],
   View: [
     ['Reset everything', ['Escape'], 'reset'],
@@ -33,14 +69,17 @@ const SHORTCUTS = {
     ['Zoom out', ['-'], 'zoomOut'],
     ['Fit to the window', ['='], 'fit'],
     ['Text on or off', ['i'], 'overlay'],
+    ['Header of the image', ['g'], 'panel', 'tags'],
+    ['Print', ['P'], 'print'],
     ['This sheet', ['?'], 'help'],
   ],
 };
 const CAPS = {
-  ' ': 'Space', R: 'Shift R', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
+  ' ': 'Space', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
   ArrowDown: '↓', ArrowRight: '→', ArrowUp: '↑', ArrowLeft: '←',
+  'Ctrl+z': 'Ctrl Z', 'Ctrl+y': 'Ctrl Y',
 };
-const OWN_KEYS = 'input, select, textarea, dialog';
+const OWN_KEYS = 'input, select, textarea, dialog, [popover], .document';
 const SETTING = 'viewer-shortcuts-off';
 
 const ACTIONS = new Map(
@@ -58,15 +97,16 @@ export function listenToKeys(actions, sheet) {
   sheet.querySelector('[data-part=keys]').replaceChildren(...Object.entries(SHORTCUTS).map(section));
   document.addEventListener('keydown', (event) => {
     const { target } = event;
-    if (!toggle.checked || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!toggle.checked || event.metaKey || event.altKey) return;
     if (sheet.open || target.closest(OWN_KEYS)) return;
-    if (target.closest('button, a') && event.key === ' ') return;
+    if (target.closest('button, a') && [' ', 'Enter'].includes(event.key)) return;
     if (run(actions, event)) event.preventDefault();
   });
 }
 
 function run(actions, event) {
-  const key = event.key.length > 1 ? event.key : caseByShift(event);
+  const plain = event.key.length > 1 ? event.key : caseByShift(event);
+  const key = event.ctrlKey ? `Ctrl+${plain}` : plain;
   if (/^[1-9]$/.test(key)) {
     actions.preset(Number(key) - 1);
     return true;
@@ -96,6 +136,6 @@ function section([title, rows]) {
 }
 
 function cap(key) {
-  const name = CAPS[key] ?? (key.length > 1 ? key : key.toUpperCase());
+  const name = CAPS[key] ?? (/^[A-Z]$/.test(key) ? `Shift ${key}` : key.length > 1 ? key : key.toUpperCase());
   return Object.assign(document.createElement('kbd'), { textContent: name });
 }

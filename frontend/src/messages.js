@@ -1,32 +1,39 @@
-/** What the page says: over the picture instead of an image, and in the bar. */
+/** What the page says: over a pane instead of an image, and in a line over all of them. */
 import { downloadUrl } from './dicomweb.js';
 
-export class Messages {
+/** The text over one pane. */
+export class Cover {
   #panel;
   #title;
   #detail;
   #actions;
-  #notice;
 
-  constructor(page) {
-    this.#panel = page.querySelector('#message');
-    [this.#title, this.#detail, this.#actions] = this.#panel.querySelectorAll('[data-part]');
-    this.#notice = page.querySelector('#notice');
+  constructor(panel) {
+    this.#panel = panel;
+    [this.#title, this.#detail, this.#actions] = panel.querySelectorAll('[data-part]');
   }
 
-  /** Cover the picture. `actions` are links and buttons. */
-  cover(title, detail = '', actions = []) {
+  /** `actions` are links and buttons. */
+  show(title, detail = '', actions = []) {
     this.#title.textContent = title;
     this.#detail.textContent = detail;
     this.#actions.replaceChildren(...actions);
     this.#panel.hidden = false;
   }
 
-  uncover() {
+  hide() {
     this.#panel.hidden = true;
   }
+}
 
-  /** A line over the picture, until it is closed. */
+export class Messages {
+  #notice;
+
+  constructor(notice) {
+    this.#notice = notice;
+  }
+
+  /** A line over the pictures, until it is closed. */
   notice(line, actions = []) {
     const close = button('Close', () => (this.#notice.hidden = true));
     this.#notice.replaceChildren(line, ...actions, close);
@@ -47,7 +54,7 @@ export function button(label, onclick) {
 }
 
 export const downloadLink = (series, instance, label = 'Download DICOM file') =>
-  link(label, downloadUrl(series, instance), { download: `${instance}.dcm` });
+  link(label, downloadUrl(series.study.uid, series.uid, instance), { download: `${instance}.dcm` });
 
 export const reloadButton = () => button('Reload the page', () => location.reload());
 

@@ -19,7 +19,7 @@ export class Overlay {
     const lines = {
       patient: patientLines(frame.instance),
       study: studyLines(frame.instance),
-      image: [...imageLines(stack), lossyLine(frame.instance)],
+      image: [...imageLines(stack), lossyLine(frame.instance), drawnLine(viewport)],
       window: [zoomLine(viewport), windowLine(viewport)],
     };
     for (const [corner, texts] of Object.entries(lines)) {
@@ -31,7 +31,7 @@ export class Overlay {
   }
 }
 
-function patientLines(instance) {
+export function patientLines(instance) {
   const born = date(instance, '00100030');
   return [
     patientName(instance),
@@ -41,7 +41,7 @@ function patientLines(instance) {
   ];
 }
 
-function studyLines(instance) {
+export function studyLines(instance) {
   const series = [text(instance, '00080060'), text(instance, '00200011'), text(instance, '0008103E')];
   return [text(instance, '00081030'), date(instance, '00080020'), series.filter(Boolean).join(' ')];
 }
@@ -77,6 +77,11 @@ function lossyLine(instance) {
   return ['Lossy compression', ...ratios].join(' ');
 }
 
+/** The browser's library could not: the values under the picture are shades, not measured. */
+function drawnLine(viewport) {
+  return viewport.getCornerstoneImage().isDrawn ? 'Drawn by the server with 8 bits a channel' : '';
+}
+
 /** 100 % draws one pixel of the image on one pixel of the screen. */
 function zoomLine(viewport) {
   const { dimensions, direction, origin, spacing } = viewport.getImageData();
@@ -96,7 +101,7 @@ function windowLine(viewport) {
 }
 
 /** Uptake and dose are read by their limits, everything else by window and level. */
-function grayScale(image, voiRange, voiLutFunction) {
+export function grayScale(image, voiRange, voiLutFunction) {
   const { suvbw, doseGridScaling, doseUnit } = image.preScale?.scalingParameters ?? {};
   if (suvbw || doseGridScaling) {
     const unit = suvbw ? 'SUVbw' : (doseUnit ?? 'Dose');

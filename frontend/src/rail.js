@@ -1,48 +1,75 @@
-/** The list of series at the side. */
+/** The list of series at the side: those of the page's study, and of others below. */
 import { thumbnailUrl } from './dicomweb.js';
 
 export class Rail {
-  #list;
-  #buttons = new Map(); // series → its button
+  #open;
+  #tiles = new Map(); // series → its button
+  #hasThumbnails = false;
 
-  constructor(list, seriesList, onChoose) {
-    this.#list = list;
-    for (const series of seriesList) {
-      const tile = makeTile(series);
-      tile.addEventListener('click', () => onChoose(series));
-      this.#buttons.set(series, tile);
-    }
-    list.replaceChildren(
-      ...[...this.#buttons.values()].map((tile) => {
-        const item = document.createElement('li');
-        item.append(tile);
-        return item;
-      }),
-    );
+  /** @param open (series, isNext): into the active pane, or into the one after it */
+  constructor(open) {
+    this.#open = open;
   }
 
-  /** Mark the open series; once its metadata is here, count frames rather than instances. */
-  mark(series) {
-    this.#list.querySelector('[aria-current]')?.removeAttribute('aria-current');
-    const tile = this.#buttons.get(series);
-    tile.setAttribute('aria-current', 'true');
-    tile.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-    const frames = series.displaySet?.frames.length;
-    if (frames) tile.querySelector('.count').textContent = counted(frames, 'image');
+  /** Show tiles for these series in a list. */
+  list(list, seriesList) {
+    list.replaceChildren(...seriesList.map((series) => this.#item(series)));
+    if (this.#hasThumbnails) this.loadThumbnails();
+  }
+
+  seriesOf(tile) {
+    return [...this.#tiles.keys()].find((series) => this.#tiles.get(series) === tile);
+  }
+
+  /** Mark what the panes show; once its metadata is here, count frames rather than instances. */
+  mark({ active, panes }) {
+    const shown = new Set(panes.map(({ series }) => series));
+    for (const [series, tile] of this.#tiles) {
+      tile.toggleAttribute('data-shown', shown.has(series));
+      tile.removeAttribute('aria-current');
+      const frames = series.displaySet?.frames.length;
+      if (frames) tile.querySelector('.count').textContent = counted(frames, 'image');
+    }
+    const current = this.#tiles.get(active.series);
+    current?.setAttribute('aria-current', 'true');
+    current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }
+
+  /** A line more in the tile of a series. */
+  note(uid, words) {
+    const tile = [...this.#tiles].find(([series]) => series.uid === uid)?.[1];
+    tile?.querySelector('.note')?.remove();
+    tile?.append(line('note', words));
   }
 
   /** After the first image, so that no thumbnail stands in its way. */
   loadThumbnails() {
-    for (const [series, tile] of this.#buttons) {
+    this.#hasThumbnails = true;
+    for (const [series, tile] of this.#tiles) {
       const image = tile.querySelector('img');
-      if (image && !image.src) image.src = thumbnailUrl(series.uid);
+      if (image && !image.src) image.src = thumbnailUrl(series.study.uid, series.uid);
     }
+  }
+
+  #item(series) {
+    const tile = makeTile(series);
+    tile.addEventListener('click', () => this.#open(series, false));
+    tile.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || !event.shiftKey) return;
+      event.preventDefault(); // which would be a click
+      this.#open(series, true);
+    });
+    this.#tiles.set(series, tile);
+    const item = document.createElement('li');
+    item.append(tile);
+    return item;
   }
 }
 
 function makeTile(series) {
   const tile = document.createElement('button');
   tile.type = 'button';
+  tile.title = 'Drag into a pane; Shift Enter opens it in the next one';
   tile.dataset.seriesInstanceUid = series.uid;
   const number = series.number === undefined ? '' : ` · ${series.number}`;
   tile.append(
@@ -56,7 +83,7 @@ function makeTile(series) {
 
 /** The letters of the modality, with the server's thumbnail over them when it can draw one. */
 function makePicture(series) {
-  const picture = line('picture', series.modality);
+  const picture = line('thumbnail', series.modality);
   picture.setAttribute('aria-hidden', 'true');
   if (series.kind) return picture;
   const image = document.createElement('img');

@@ -1,51 +1,75 @@
-/** One stack in the viewport: which frame is wanted, which is shown, and never the two confused. */
+/** One stack in a viewport: which frame is wanted, which is shown, and never the two confused. */
 import { Enums, RenderingEngine } from '@cornerstonejs/core';
 
-import { isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
+import { destroyEngine, isContextLost, isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
 import { Prefetch } from './prefetch.js';
 
 const { Events, ViewportType } = Enums;
-export const ENGINE = 'reading';
-export const VIEWPORT = 'stack';
 const SETTLE_MS = 40; // frames passed faster than this while scrolling are not asked for
 
 export class Stack {
   #element;
   #listener;
-  #engine = new RenderingEngine(ENGINE);
+  #engine;
+  #id;
+  #observer;
   #prefetch = new Prefetch();
   #mounted = []; // the frames that the viewport holds
   #timer;
+  #wait = new AbortController(); // for the frame that is wanted
 
   frames = [];
   wanted = 0;
   shown = undefined; // index of the frame on the screen
 
-  /** @param listener object with onLoading(), onShown(), onChanged() and onFailed(error) */
-  constructor(element, listener) {
+  /**
+   * @param listener object with onLoading(), onShown(), onChanged() and onFailed(error)
+   * @param id names the rendering engine and its only viewport
+   */
+  constructor(element, listener, id) {
     this.#element = element;
     this.#listener = listener;
+    this.#id = id;
+    this.#engine = new RenderingEngine(id);
     this.#enable();
     element.addEventListener(Events.IMAGE_RENDERED, () => this.#onRendered());
     element.addEventListener(Events.VOI_MODIFIED, () => this.#onChanged());
     element.addEventListener(Events.CAMERA_MODIFIED, () => this.#onChanged());
-    new ResizeObserver(() => this.#engine.resize(true, true)).observe(element);
+    this.#observer = new ResizeObserver(() => this.#resize());
+    this.#observer.observe(element);
   }
 
   #enable() {
-    if (this.viewport) this.#engine.disableElement(VIEWPORT);
+    if (this.viewport) this.#engine.disableElement(this.#id);
     this.#engine.enableElement({
-      viewportId: VIEWPORT,
+      viewportId: this.#id,
       type: ViewportType.STACK,
       element: this.#element,
       defaultOptions: { background: [0, 0, 0] },
     });
     this.#element.tabIndex = 0; // enableElement takes it out of the tab order
-    this.#element.dispatchEvent(new Event('viewport-enabled'));
+    this.#element.dispatchEvent(new Event('viewport-enabled', { bubbles: true }));
+  }
+
+  /** What fitted fits again; zoom and shift are shares of that (but not on the processor). */
+  #resize() {
+    if (this.shown === undefined || isCpuRendering() || !this.#element.clientWidth) {
+      this.#engine.resize(true, true);
+      return;
+    }
+    const presentation = this.viewport.getViewPresentation();
+    this.#engine.resize(true, false);
+    this.viewport.setViewPresentation(presentation);
+    this.viewport.render();
   }
 
   get viewport() {
-    return this.#engine.getViewport(VIEWPORT);
+    return this.#engine.getViewport(this.#id);
+  }
+
+  /** Whether the graphics card took back its memory. */
+  get isLost() {
+    return isContextLost(this.#engine);
   }
 
   get frame() {
@@ -66,9 +90,16 @@ export class Stack {
   /** Forget the stack; the viewport keeps its last picture, so cover it. */
   close() {
     clearTimeout(this.#timer);
+    this.#wait.abort();
     this.#prefetch.stop();
     this.frames = [];
     this.shown = undefined;
+  }
+
+  destroy() {
+    this.close();
+    this.#observer.disconnect();
+    destroyEngine(this.#engine);
   }
 
   /** Show the frame at `index`, or the nearest that there is. */
@@ -77,6 +108,7 @@ export class Stack {
     if (!this.frames.length || target === this.wanted) return;
     this.wanted = target;
     clearTimeout(this.#timer);
+    this.#wait.abort();
     if (isLoaded(this.frame.imageId)) this.#display();
     else this.#timer = setTimeout(() => this.#load(), SETTLE_MS);
   }
@@ -96,13 +128,16 @@ export class Stack {
   async #load() {
     const { frame } = this;
     this.#listener.onLoading();
+    this.#wait = new AbortController();
+    const { signal } = this.#wait;
+    this.#prefetch.toward(this.wanted);
     try {
-      await loadFrameInTime(frame.imageId);
+      await loadFrameInTime(frame.imageId, signal);
     } catch (error) {
-      if (frame === this.frame) this.#fail(error);
+      if (!signal.aborted) this.#fail(error);
       return;
     }
-    if (frame === this.frame) await this.#display();
+    if (!signal.aborted) await this.#display();
   }
 
   #fail(error) {
@@ -113,12 +148,19 @@ export class Stack {
   async #display() {
     const { frame, frames, wanted } = this;
     try {
-      if (this.#mounted === frames) await this.viewport.setImageIdIndex(wanted);
+      if (this.#mounted === frames) await this.#step(wanted);
       else await this.#setStack(frames, wanted);
       this.viewport.render(); // a frame that the viewport still holds is not drawn again by itself
     } catch (error) {
       if (frame === this.frame) this.#fail(error);
     }
+  }
+
+  /** The CPU backend keeps the window on the screen but names that of the new image's header. */
+  async #step(index) {
+    const { voiRange } = this.viewport.getProperties();
+    await this.viewport.setImageIdIndex(index);
+    if (isCpuRendering() && voiRange) this.viewport.setProperties({ voiRange });
   }
 
   /** A new viewport for a new stack: zoom, turns and window of the last one do not carry over. */

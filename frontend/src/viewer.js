@@ -1,149 +1,142 @@
-/** Which series is open, and what is said when something of it cannot be shown.
+/** The grid of panes: which there are, which is active, and what is opened where.
  *
- * Fires `series` when another series is chosen or loaded, `instance` with the header of what the
- * page is about, `view` when the picture or its presentation has changed, `cine` on play and pause.
- * `data-state` of the page element is loading, shown or error; with it go `data-image-index`
- * (from 1), `data-image-count` and `data-sop-instance-uid`.
+ * Fires what its panes fire (see pane.js), with the pane as `detail.pane` and the pane's own detail
+ * as `detail.value`; `active` when another pane is, `grid` when the cells or the maximised one change.
  */
-import { text } from './attributes.js';
-import { Cine } from './cine.js';
-import { loadDisplaySet } from './displaysets.js';
-import { button, downloadLink, reloadButton, signInLink } from './messages.js';
-import { Overlay } from './overlay.js';
-import { explainFailure, explainFrame } from './reasons.js';
-import { Stack } from './stack.js';
+import { Pane } from './pane.js';
 
-const LISTED = 12; // download links of a series without images
+const PANE_EVENTS = ['series', 'instance', 'view', 'cine', 'state'];
+const MAXIMUM = 3; // rows, and columns
 
 export class Viewer extends EventTarget {
   #page;
-  #messages;
-  #overlay;
-  #request = new AbortController();
-  #isLost = false; // the graphics context, and with it every picture of this page
+  #grid;
 
   seriesList = [];
-  series = undefined;
+  panes = [];
+  active = undefined;
+  maximised = undefined;
+  rows = 0;
+  columns = 0;
 
-  /** @param {HTMLElement} page holds the picture, its text and the message over it */
-  constructor(page, messages) {
+  /** @param {HTMLElement} page says what the active pane shows; it holds the grid */
+  constructor(page, study) {
     super();
+    this.study = study;
     this.#page = page;
-    this.#messages = messages;
-    this.#overlay = new Overlay(page);
-    this.stack = new Stack(page.querySelector('#picture'), this);
-    this.cine = new Cine(this.stack, () => this.dispatchEvent(new Event('cine')));
+    this.#grid = page.querySelector('#grid');
+    for (const type of ['pointerdown', 'focusin']) {
+      this.#grid.addEventListener(type, ({ target }) => this.activate(this.paneOf(target)), true);
+    }
+    this.#grid.addEventListener('dblclick', ({ target }) => this.maximise(this.paneOf(target)));
+    this.setGrid(1, 1);
+    this.activate(this.panes[0]);
+  }
+
+  /** The pane that holds a node of the page. */
+  paneOf(node) {
+    const element = node.closest?.('.pane');
+    return this.panes.find((pane) => pane.element === element);
+  }
+
+  /** So many cells; those that stay keep what they show. */
+  setGrid(rows, columns) {
+    [this.rows, this.columns] = [rows, columns].map((n) => Math.max(1, Math.min(MAXIMUM, n)));
+    this.#setMaximised(undefined);
+    const count = this.rows * this.columns;
+    while (this.panes.length > count) this.panes.pop().destroy();
+    while (this.panes.length < count) this.#addPane();
+    this.#grid.style.gridTemplate = `repeat(${this.rows}, minmax(0, 1fr)) / repeat(${this.columns}, minmax(0, 1fr))`;
+    if (!this.panes.includes(this.active)) this.activate(this.panes[0]);
+    this.dispatchEvent(new Event('grid'));
+  }
+
+  /** Open in the empty panes the series that none shows yet, in their order. */
+  fill() {
+    const shown = new Set(this.panes.map(({ series }) => series));
+    const waiting = this.seriesList.filter((series) => !series.kind && !shown.has(series));
+    for (const pane of this.panes.filter(({ series }) => !series)) {
+      const next = waiting.shift();
+      if (next) pane.open(next);
+    }
+  }
+
+  activate(pane) {
+    if (!pane || pane === this.active) return;
+    this.active?.element.removeAttribute('data-active');
+    this.active = pane;
+    pane.element.dataset.active = '';
+    this.#mirror();
+    this.dispatchEvent(new CustomEvent('active', { detail: { pane } }));
+  }
+
+  activateNeighbour(step) {
+    const { panes } = this;
+    const next = panes[(panes.indexOf(this.active) + step + panes.length) % panes.length];
+    this.activate(next);
+    next.element.querySelector('.picture').focus({ preventScroll: true });
+  }
+
+  /** Give one pane the whole place, or give the others theirs back. */
+  maximise(pane) {
+    if (!pane || this.panes.length < 2) return;
+    this.#setMaximised(this.maximised === pane ? undefined : pane);
+    this.activate(pane);
+    this.dispatchEvent(new Event('grid'));
+  }
+
+  open(series, pane = this.active, at = {}) {
+    this.activate(pane);
+    return pane.open(series, at);
   }
 
   /** Open the first series of the list that has images; where none has, say what there is. */
   async openFirst() {
+    const pane = this.active;
     for (const series of this.seriesList.filter(({ kind }) => !kind)) {
-      await this.open(series);
-      if (this.series !== series || this.stack.frames.length) return;
+      await pane.open(series);
+      if (pane.series !== series || pane.stack.frames.length) return;
     }
-    if (this.seriesList.length) await this.open(this.seriesList[0]);
-    else this.#cover('error', 'This study has no series.');
+    if (this.seriesList.length) await pane.open(this.seriesList[0]);
+    else pane.cover('error', 'This study has no series.');
   }
 
   openNeighbour(step) {
-    const series = this.seriesList[this.seriesList.indexOf(this.series) + step];
+    const list = this.active.series?.study.seriesList ?? this.seriesList; // that of a prior, if it is one
+    const series = list[list.indexOf(this.active.series) + step];
     if (series) this.open(series);
   }
 
-  async open(series) {
-    if (this.#isLost || (series === this.series && this.#page.dataset.state !== 'error')) return;
-    this.#close();
-    this.series = series;
-    const { signal } = this.#request;
-    this.dispatchEvent(new Event('series'));
-    this.#cover('loading', 'Loading…');
-    try {
-      series.displaySet ??= await loadDisplaySet(series, signal);
-    } catch (error) {
-      if (!signal.aborted) this.#failSeries(error);
-      return;
-    }
-    if (signal.aborted) return;
-    const { frames } = series.displaySet;
-    this.dispatchEvent(new Event('series'));
-    if (frames.length) this.stack.open(frames, Math.floor((frames.length - 1) / 2));
-    else this.#explainNoImages(series.displaySet);
+  closeAll() {
+    for (const pane of this.panes) pane.close();
   }
 
-  onLoading() {
-    if (this.stack.shown === undefined) this.#cover('loading', 'Loading…');
-    else this.#tell('loading'); // the last frame stays in view, named by its own text
-  }
-
-  onShown() {
-    this.#messages.uncover();
-    this.#tell('shown');
-    this.#name(this.stack.frame.instance);
-    this.onChanged();
-  }
-
-  onChanged() {
-    this.#overlay.draw(this.stack);
-    this.dispatchEvent(new Event('view'));
-  }
-
-  onFailed(error) {
-    this.cine.stop();
-    const { instance } = this.stack.frame;
-    this.#name(instance);
-    const [series, uid] = [text(instance, '0020000E'), text(instance, '00080018')];
-    const actions =
-      error.status === 401
-        ? [signInLink()]
-        : [button('Try again', () => this.stack.retry()), downloadLink(series, uid)];
-    const position = `Image ${this.stack.wanted + 1} of ${this.stack.frames.length} cannot be shown`;
-    this.#cover('error', position, explainFrame(error, instance), actions);
-  }
-
-  /** The graphics card took back its memory: nothing on the screen is to be trusted. */
+  /** Some context is gone; perhaps only that of a pane which is no more. */
   onContextLost() {
-    this.#isLost = true;
-    this.#close();
-    const advice = 'The graphics driver was reset, or another page needed its memory.';
-    this.#cover('error', 'The picture was lost', advice, [reloadButton()]);
+    for (const pane of this.panes.filter(({ stack }) => stack.isLost)) pane.onContextLost();
   }
 
-  #close() {
-    this.#request.abort();
-    this.#request = new AbortController();
-    this.cine.stop();
-    this.stack.close();
+  #addPane() {
+    const pane = new Pane(this.panes.length + 1);
+    for (const type of PANE_EVENTS) {
+      pane.addEventListener(type, ({ detail }) => {
+        if (pane === this.active && type === 'state') this.#mirror();
+        this.dispatchEvent(new CustomEvent(type, { detail: { pane, value: detail } }));
+      });
+    }
+    this.panes.push(pane);
+    this.#grid.append(pane.element);
+    pane.start();
   }
 
-  #failSeries(error) {
-    const reason = explainFailure(error);
-    const again = error.status === 401 ? signInLink() : button('Try again', () => this.open(this.series));
-    this.#cover('error', 'This series cannot be loaded', reason, [again]);
+  #setMaximised(pane) {
+    this.maximised = pane;
+    this.#grid.toggleAttribute('data-maximised', Boolean(pane));
+    for (const one of this.panes) one.element.toggleAttribute('data-hidden', Boolean(pane) && one !== pane);
   }
 
-  #explainNoImages({ series, other }) {
-    if (other.length) this.#name(other[0]);
-    const links = other.slice(0, LISTED).map((instance, index) =>
-      downloadLink(series.uid, text(instance, '00080018'), `Download object ${index + 1}`));
-    const kind = series.kind ?? `Modality ${series.modality}`;
-    this.#cover('error', kind, 'These objects hold no image to show here.', links);
-  }
-
-  #name(instance) {
-    this.dispatchEvent(new CustomEvent('instance', { detail: instance }));
-  }
-
-  #cover(state, ...message) {
-    this.#messages.cover(...message);
-    this.#tell(state);
-  }
-
-  #tell(state) {
-    const { frame, frames, wanted } = this.stack;
-    const { dataset } = this.#page;
-    dataset.imageIndex = frame ? wanted + 1 : 0;
-    dataset.imageCount = frames.length;
-    dataset.sopInstanceUid = frame ? text(frame.instance, '00080018') : '';
-    dataset.state = state;
+  #mirror() {
+    const { state, imageIndex, imageCount, sopInstanceUid } = this.active.element.dataset;
+    Object.assign(this.#page.dataset, { state, imageIndex, imageCount, sopInstanceUid });
   }
 }

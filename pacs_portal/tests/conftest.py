@@ -3,13 +3,17 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import psycopg
 import pytest
 import requests
 from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
 
-from pacs_portal.tests.running_portal import RunningPortal, free_port, wait_for
+from pacs_portal.db.process_locks import exclusive_lock
+from pacs_portal.tests.running_portal import DATABASE, RunningPortal, free_port, wait_for
 from studies.tests.builders import SAMPLES, make_encapsulated
 
 ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
@@ -30,20 +34,53 @@ CHROMIUM = [
 ]
 
 
+# The command, but for the drawing of the phantoms.
+SEED = """
+import sys
+from pathlib import Path
+import django
+django.setup()
+from django.core.management import call_command
+from studies.tests.drawn import taken_from
+with taken_from(Path(sys.argv[1])):
+    call_command("seed", *sys.argv[2:])
+"""
+
+
 @pytest.fixture(scope="session")
-def portal(tmp_path_factory) -> Iterator[RunningPortal]:
+def portal(run_directory, phantoms, tmp_path_factory) -> Iterator[RunningPortal]:
     """A running portal with seeded studies, real files and one that nobody can decode."""
-    portal = RunningPortal(tmp_path_factory.mktemp("portal"))
+    portal = _made_portal(run_directory, phantoms).copy(tmp_path_factory.mktemp("portal"))
     try:
         portal.start()
-        portal.manage("seed", "--studies", str(SEEDED), "--until", "2026-03-01", "--noinput")
-        undecodable = portal.directory / "undecodable.dcm"
-        undecodable.write_bytes(make_encapsulated([b"no codestream"], StudyInstanceUID=UNDECODABLE))
-        files = [undecodable, *(SAMPLES / "test_files" / name for name in IMPORTED)]
-        portal.manage("import_dicom", *map(str, files))
         yield portal
     finally:
         portal.stop()
+
+
+def _made_portal(run_directory: Path, phantoms: Path) -> RunningPortal:
+    """Made by the first process that needs it, for all of them to copy."""
+    made = run_directory / "portal"
+    with exclusive_lock(run_directory / "portal.lock"):
+        if not made.exists():
+            portal = RunningPortal(Path(tempfile.mkdtemp(dir=run_directory)))
+            try:
+                portal.make()
+                _fill(portal, phantoms)
+            finally:
+                portal.stop()
+            portal.directory.rename(made)
+    return RunningPortal(made)
+
+
+def _fill(portal: RunningPortal, phantoms: Path) -> None:
+    portal.run(
+        "-c", SEED, str(phantoms), "--studies", str(SEEDED), "--until", "2026-03-01", "--noinput"
+    )
+    undecodable = portal.directory / "undecodable.dcm"
+    undecodable.write_bytes(make_encapsulated([b"no codestream"], StudyInstanceUID=UNDECODABLE))
+    files = [undecodable, *(SAMPLES / "test_files" / name for name in IMPORTED)]
+    portal.manage("import_dicom", *map(str, files))
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +178,9 @@ def complaints() -> list[str]:
 def page(
     browser: Browser, portal: RunningPortal, radiologist: StorageState, complaints: list[str]
 ) -> Iterator[Page]:
-    """The study list, before a signed-in radiologist."""
+    """The study list, before a signed-in radiologist who has left no study in any way."""
+    with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
+        connection.execute("DELETE FROM studies_presentation")
     context = browser.new_context(
         base_url=portal.url,
         viewport={"width": 1280, "height": 800},

@@ -1,5 +1,6 @@
 """A real portal for tests that need one: own database, gunicorn, people, a few studies."""
 
+import json
 import os
 import re
 import socket
@@ -33,7 +34,7 @@ def wait_for(question, *, seconds: float = 60) -> None:
 
 
 class RunningPortal:
-    """Started as `make run` starts it, but with a database that a test may stop."""
+    """Made and started as `make run` does it, but with a database that a test may stop."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -55,22 +56,41 @@ class RunningPortal:
 
     def manage(self, *arguments: str) -> str:
         """Standard output of a management command that must succeed."""
-        command = [sys.executable, "manage.py", *arguments]
+        return self.run("manage.py", *arguments)
+
+    def run(self, *arguments: str) -> str:
+        """The same of any Python."""
         done = subprocess.run(
-            command, cwd=settings.BASE_DIR, env=self.environment, capture_output=True, text=True,
+            [sys.executable, *arguments], cwd=settings.BASE_DIR, env=self.environment, capture_output=True, text=True,
             timeout=240, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self) -> None:
+    def make(self) -> None:
+        """A database with people, and static files; nothing is served yet."""
         self.database.start()
         self.manage("migrate", "--verbosity", "0")
         self.manage("collectstatic", "--noinput", "--verbosity", "0")
         table = self.manage("create_demo_users")
         # Two or more spaces separate role, user name and password.
         rows = re.findall(r"^\S.*?\s{2,}(\S+)\s+(\S+)$", table, re.MULTILINE)
-        self.passwords = dict(rows)
+        (self.directory / "passwords.json").write_text(json.dumps(dict(rows)))
+
+    def copy(self, directory: Path) -> "RunningPortal":
+        """Another with the same people and studies; this one must be stopped."""
+        for path in self.directory.iterdir():
+            # Files of these are replaced or deleted, and never changed.
+            is_shared = path.name in ("objects", "static")
+            subprocess.run(["cp", "-al" if is_shared else "-a", path, directory], check=True)
+        return RunningPortal(directory)
+
+    def start(self) -> None:
+        passwords = self.directory / "passwords.json"
+        if not passwords.exists():
+            self.make()
+        self.database.start()
+        self.passwords = json.loads(passwords.read_text())
         self._start_gunicorn()
 
     def _start_gunicorn(self) -> None:

@@ -14,7 +14,7 @@ from pacs_portal.tests.conftest import UNDECODABLE
 from pacs_portal.tests.running_portal import DATABASE, wait_for
 from studies.tests.builders import SAMPLES
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 def ask(portal, sql, *values):
@@ -149,7 +149,7 @@ def test_a_real_file_of_every_kind_is_shown(page, complaints, file):
 
 
 def drag(page, x, y):
-    box = page.locator("#picture").bounding_box()
+    box = page.locator(".pane .picture").first.bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(*middle)
     page.mouse.down()
@@ -202,7 +202,7 @@ def test_an_image_that_cannot_be_decoded_is_named_and_can_be_downloaded(page):
     page.goto(f"/studies/{UNDECODABLE}/view/")
     page.wait_for_selector("#viewport[data-state=error]")
 
-    said = page.inner_text("#message")
+    said = page.inner_text(".pane .cover")
     with page.expect_download() as download:
         page.click("text=Download DICOM file")
 
@@ -211,14 +211,15 @@ def test_an_image_that_cannot_be_decoded_is_named_and_can_be_downloaded(page):
     assert download.value.path().read_bytes()[128:132] == b"DICM"
 
 
-def test_a_report_is_named_and_can_be_downloaded(page):
+def test_a_report_is_read_and_can_be_downloaded(page):
     header = pydicom.dcmread(SAMPLES / "test_files" / "test-SR.dcm")
     page.goto(f"/studies/{header.StudyInstanceUID}/view/")
-    page.wait_for_selector("#viewport[data-state=error]")
+    page.wait_for_selector("#viewport[data-state=document]")
+    page.wait_for_selector(".document :text('A mass of')")
 
-    said = page.inner_text("#message")
+    said = page.inner_text(".document")
     with page.expect_download() as download:
-        page.click("text=Download object 1")
+        page.click("text=Download DICOM file")
 
     assert "Structured report" in said
     assert pydicom.dcmread(download.value.path()).SOPInstanceUID == header.SOPInstanceUID

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pacs_portal.tests.dicom_kit import accepted_files, renamed, same_pixels, uids
 from studies.tests.builders import SAMPLES
 
-pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
 
 CINE, CT = "examples_ybr_color.dcm", "CT_small.dcm"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"

@@ -11,7 +11,7 @@ import requests
 
 from studies.tests.builders import SAMPLES
 
-pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

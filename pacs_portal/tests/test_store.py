@@ -15,7 +15,7 @@ from studies.dicom.multipart import write_parts
 from studies.tests.builders import make_file
 from studies.tests.stow import stored
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(300)]
 
 FORM = 'multipart/related; type="application/dicom"; boundary=b'
 MIB = 1024 * 1024

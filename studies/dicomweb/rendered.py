@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from studies import content, rendering, retrieve
+from studies import content, documents, rendering, retrieve
 from studies.content import Frames
 from studies.dicom.pixels import MAX_PIXELS, THUMBNAIL_SIZE, Rendering, Viewport, Window
 from studies.dicomweb.errors import answers_errors
@@ -25,12 +25,20 @@ from studies.dicomweb.payload import (
     base_url,
     etag_of,
     multipart,
+    single_part,
     unless_unchanged,
 )
 from studies.dicomweb.views import frame_numbers
+from studies.documents import PDF, Document
 from studies.errors import InvalidQueryError
+from studies.models import Instance
 
 MAX_VIEWPORT = 8192
+# A stranger's document: no script of it runs, nothing is fetched, no other site frames it.
+_NOTHING_ACTIVE = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; "
+    "object-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 _ANNOTATIONS = frozenset({"patient", "technique"})
 _MAX_WORDS = 16
 _WORD = re.compile(r"[A-Za-z][\w-]{0,31}", re.ASCII)
@@ -64,9 +72,30 @@ def retrieve_rendered_frames(
 def retrieve_rendered_instance(
     request: HttpRequest, study: str, series: str, instance: str
 ) -> HttpResponseBase:
-    """All frames where the media type moves, else the one that stands for them."""
+    """All frames where the media type moves, else the one that stands for them.
+
+    A PDF and a video come as they are.
+    """
     found = retrieve.find_instance(request.user, study, series, instance)
+    if document := documents.rendered_document(found):
+        return _document(request, found, document)
     return _rendered(request, content.all_frames(found), alone=True)
+
+
+def _document(request: HttpRequest, found: Instance, document: Document) -> HttpResponseBase:
+    """What a browser shows by itself, in a frame of this portal's own pages and nowhere else."""
+    media_type = document.media_type
+    offer_images(accepted(request), [media_type], alone=True, in_parts=False)
+    etag = etag_of(found.stored_object.sha256, media_type)
+    response = unless_unchanged(
+        request, etag, lambda: single_part(request, media_type, document.content, etag=etag)
+    )
+    extension = {PDF: "pdf", "video/mp4": "mp4"}.get(media_type, "mpg")
+    name = f'inline; filename="{found.sop_instance_uid}.{extension}"'
+    response.headers["Content-Disposition"] = name
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    response.headers["Content-Security-Policy"] = _NOTHING_ACTIVE
+    return response
 
 
 def _rendered(request: HttpRequest, frames: Frames, *, alone: bool) -> HttpResponseBase:

@@ -1,6 +1,7 @@
 """The information model (PS3.3 A.1.2) as rows, and the objects that the rows point at."""
 
 from studies.models.deletion import DeletedInstance, Deletion
+from studies.models.hanging_protocol import HangingProtocol
 from studies.models.instance import Instance
 from studies.models.metadata import SeriesMetadata
 from studies.models.objects import (
@@ -11,20 +12,38 @@ from studies.models.objects import (
     StoredObject,
 )
 from studies.models.patient import Patient
+from studies.models.presentation import Presentation
+from studies.models.report import (
+    Addendum,
+    Notification,
+    ReferringName,
+    Report,
+    ReportTemplate,
+    StudyFollower,
+)
 from studies.models.series import Series
-from studies.models.study import Study
+from studies.models.study import ReadingStatus, Study
 
 __all__ = [
+    "Addendum",
     "DeletedInstance",
     "Deletion",
+    "HangingProtocol",
     "Instance",
     "InstanceConflict",
+    "Notification",
     "Patient",
+    "Presentation",
     "QuarantinedInput",
+    "ReadingStatus",
     "ReceivedObject",
+    "ReferringName",
+    "Report",
+    "ReportTemplate",
     "Series",
     "SeriesMetadata",
     "Source",
     "StoredObject",
     "Study",
+    "StudyFollower",
 ]

@@ -10,6 +10,7 @@ class Source(models.TextChoices):
     IMPORT = "import", "Import command"
     SEED = "seed", "Demonstration data"
     STOW = "stow", "DICOMweb"
+    VIEWER = "viewer", "Viewer"
 
 
 class ReceivedObject(models.Model):

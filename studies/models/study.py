@@ -21,6 +21,14 @@ _MOMENT = models.Func(
 )
 
 
+class ReadingStatus(models.TextChoices):
+    """How far the report of a study is; moved with it, in one transaction."""
+
+    UNREAD = "unread", "Unread"
+    IN_PROGRESS = "in-progress", "In progress"
+    REPORTED = "reported", "Reported"
+
+
 class StudyQuerySet(models.QuerySet["Study"]):
     def newest_first(self) -> Self:
         """By study date and time, undated last, in a total order."""
@@ -35,7 +43,9 @@ class Study(PatientIdentity):
     """
 
     # Not called `patient`, because its column would then take the name of Patient ID.
-    patient_record = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
+    patient_record = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, related_name="studies", db_index=False
+    )
 
     study_instance_uid = models.CharField("Study Instance UID", max_length=64)
     study_date = models.DateField(null=True, blank=True)
@@ -60,6 +70,10 @@ class Study(PatientIdentity):
     number_of_study_related_series = models.IntegerField(default=0)
     number_of_study_related_instances = models.IntegerField(default=0)
     size_bytes = models.BigIntegerField(default=0)
+    # Whoever writes rows past Django need not know of it.
+    reading_status = models.CharField(
+        "reading", max_length=16, choices=ReadingStatus.choices, db_default=ReadingStatus.UNREAD
+    )
 
     received_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -68,6 +82,7 @@ class Study(PatientIdentity):
 
     class Meta:
         verbose_name_plural = "studies"
+        permissions = [("annotate_study", "Can save measurements and key images")]
         constraints = [
             # Not unique=True, which brings a second index for patterns that nobody searches by.
             models.UniqueConstraint(
@@ -85,10 +100,36 @@ class Study(PatientIdentity):
                 ),
                 name="study_counts_are_not_negative",
             ),
+            models.CheckConstraint(
+                condition=models.Q(reading_status__in=ReadingStatus.values),
+                name="reading_status_is_known",
+            ),
         ]
         indexes = [
             models.Index(fields=["-study_moment", "-id"], name="study_newest_first"),
+            # Serves the foreign key, and finds priors.
+            models.Index(
+                fields=["patient_record", "-study_moment", "-id"],
+                name="study_of_patient_newest_first",
+            ),
             models.Index(fields=["-received_at", "-id"], name="study_latest_received_first"),
+            # One for each status: as one index with the status first, searches by day alone would
+            # be answered from it, and then have to be sorted.
+            models.Index(
+                fields=["-study_moment", "-id"],
+                condition=models.Q(reading_status=ReadingStatus.UNREAD),
+                name="study_unread",
+            ),
+            models.Index(
+                fields=["-study_moment", "-id"],
+                condition=models.Q(reading_status=ReadingStatus.IN_PROGRESS),
+                name="study_in_progress",
+            ),
+            models.Index(
+                fields=["-study_moment", "-id"],
+                condition=models.Q(reading_status=ReadingStatus.REPORTED),
+                name="study_reported",
+            ),
             models.Index(fields=["patient_name_folded", "id"], name="study_in_order_of_name"),
             models.Index(fields=["patient_id", "id"], name="study_in_order_of_patient_id"),
             models.Index(fields=["accession_number", "id"], name="study_in_order_of_accession"),

@@ -5,22 +5,26 @@ from typing import Any
 
 from django.contrib import messages
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from studies import query, retrieve
+from studies import documents, query, retrieve
+from studies.access import may_report
 from studies.errors import GoneError, NotFoundError
 from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
-from studies.models import Study
+from studies.first_image import find_first_image
+from studies.hanging import first_series_uid
+from studies.models import Instance, Study
 from studies.portal import searches
+from studies.reports import notifications, reading
 
 PAGE_SIZES = (25, 50, 100)
 OTHER_STUDIES = 50
 COLUMNS = (
-    ("Date", "date"), ("Patient", "name"), ("MRN", "mrn"), ("Accession", "accession"),
-    ("Modality", None), ("Description", "description"), ("Referring", None), ("Site", None),
-    ("Series", None), ("Images", None),
+    ("Date", "date"), ("Reading", None), ("Patient", "name"), ("MRN", "mrn"),
+    ("Accession", "accession"), ("Modality", None), ("Description", "description"),
+    ("Referring", None), ("Site", None), ("Series", None), ("Images", None),
 )  # fmt: skip
 
 
@@ -39,7 +43,15 @@ def study_list(request: HttpRequest) -> HttpResponse:
         "form": filters.form,
         "modalities": _modalities(filters.form),
         "page_sizes": PAGE_SIZES,
-        "kept_fields": ("q", "sort", "study_description", "modality", "date_from", "date_to"),
+        "kept_fields": (
+            "q",
+            "sort",
+            "study_description",
+            "modality",
+            "date_from",
+            "date_to",
+            "reading_status",
+        ),
     }
     if filters.is_valid():
         context |= _page(data, filters.qs)
@@ -136,17 +148,56 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
         "series": found.series.order_by("series_number", "id"),
         "other_studies": others[:OTHER_STUDIES],
         "has_more_studies": len(others) > OTHER_STUDIES,
+        "report": reading.report_of(request.user, found),
+        "may_report": may_report(request.user),
+        "follows": notifications.follows(request.user, found),
     }
     return render(request, "studies/study_detail.html", context)
 
 
 @require_safe
 def viewer(request: HttpRequest, study: str) -> HttpResponse:
-    return render(request, "studies/viewer.html", {"study": _find_study(request, study)})
+    found = _find_study(request, study)
+    asked = request.GET.get("series") or first_series_uid(request.user, found)
+    context = {"study": found, "first": find_first_image(request.user, found, asked)}
+    return render(request, "studies/viewer.html", context)
+
+
+@require_safe
+def document(request: HttpRequest, study: str, series: str, instance: str) -> HttpResponse:
+    """A report to be read, or the header of whatever else it is."""
+    found = _find_instance(request, study, series, instance)
+    base_url = request.build_absolute_uri("/dicom-web")
+    context = documents.readable(request.user, found, base_url=base_url)
+    return render(request, "studies/document.html", {"instance": found, **context})
+
+
+@require_safe
+def encapsulated_file(
+    request: HttpRequest, study: str, series: str, instance: str
+) -> StreamingHttpResponse:
+    """The file of another format that an instance holds: to be saved, never shown from here."""
+    found = _find_instance(request, study, series, instance)
+    try:
+        file = documents.encapsulated_file(found)
+    except NotFoundError as error:
+        raise Http404 from error
+    body = iter(()) if request.method == "HEAD" else iter(file)
+    response = StreamingHttpResponse(body, content_type="application/octet-stream")
+    response.headers["Content-Length"] = str(file.size)
+    response.headers["Content-Disposition"] = f'attachment; filename="{instance}.bin"'
+    return response
 
 
 def _find_study(request: HttpRequest, uid: str) -> Study:
     try:
         return retrieve.find_study(request.user, uid)
+    except (NotFoundError, GoneError) as error:
+        raise Http404 from error
+
+
+def _find_instance(request: HttpRequest, study: str, series: str, instance: str) -> Instance:
+    try:
+        return retrieve.find_instance(request.user, study, series, instance)
     except (NotFoundError, GoneError) as error:
         raise Http404 from error

@@ -10,8 +10,9 @@ import pytest
 from studies.dicom.attributes import is_uid
 from studies.synthetic.phantoms import CATALOGUE
 from studies.synthetic.procedures import PROCEDURES
+from studies.tests.drawn import drawn_instances
 
-pytestmark = [pytest.mark.xdist_group("phantoms"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(300)]
 
 BY_NAME = {series.name: series for series in CATALOGUE}
 STACKS = [s.name for s in CATALOGUE if s.number_of_instances > 5]
@@ -19,8 +20,8 @@ CINES = ["us-heart-cine", "xa-coronary"]
 
 
 @pytest.fixture(scope="module")
-def drawn() -> dict[str, list[bytes]]:
-    return {series.name: list(series.instances()) for series in CATALOGUE}
+def drawn(phantoms) -> dict[str, list[bytes]]:
+    return {series.name: list(drawn_instances(phantoms, series)) for series in CATALOGUE}
 
 
 def read(content: bytes) -> pydicom.Dataset:

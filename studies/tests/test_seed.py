@@ -13,27 +13,29 @@ from studies import seeding
 from studies.models import Instance, Patient, Series, Source, StoredObject, Study
 from studies.synthetic import records
 from studies.tests.builders import make_file
+from studies.tests.drawn import taken_from
 
 UNTIL = datetime.date(2026, 3, 1)
 
 # The first of these tests draws all phantoms.
 pytestmark = [
-    pytest.mark.django_db, pytest.mark.xdist_group("seed"), pytest.mark.timeout(300),
+    pytest.mark.django_db, pytest.mark.timeout(300),
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def phantom_store(tmp_path_factory, django_db_setup, django_db_blocker):
-    """All phantoms, drawn and stored once for the tests of this module."""
+def phantom_store(phantoms, tmp_path_factory, django_db_setup, django_db_blocker):
+    """All phantoms, stored once for the tests of this module."""
     from django.test import override_settings  # noqa: PLC0415
 
     root = tmp_path_factory.mktemp("phantoms")
     with (
         django_db_blocker.unblock(),
         override_settings(OBJECT_STORE_URL=f"file://{root}"),
+        taken_from(phantoms),
     ):
-        phantoms = seeding.store_phantoms(lambda _: None)
-    yield root, phantoms
+        stored = seeding.store_phantoms(lambda _: None)
+    yield root, stored
     with django_db_blocker.unblock():
         StoredObject.objects.filter(source=Source.SEED).delete()
 

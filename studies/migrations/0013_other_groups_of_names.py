@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('studies', '0007_metadata_in_parts'),
+        ('studies', '0012_reports_index'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('studies', '0006_all_requests_of_a_series'),
+        ('studies', '0009_studies_of_a_patient'),
     ]
 
     operations = [

@@ -1,0 +1,82 @@
+"""Images of every kind in the viewer: the values under the pointer are those that pydicom reads."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pacs_portal.tests.image_kinds import STUDY, ImageKind, image_kinds
+from studies.tests.samples import TEST_FILES
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+
+# More folders of real files to walk, by hand.
+MORE = "PACS_TEST_IMAGES"
+# Parts of the picture's width and height, inside of images of any shape.
+PLACES = [(0.5, 0.5), (0.47, 0.4), (0.53, 0.6), (0.5, 0.33), (0.505, 0.67)]
+READ_OUT = re.compile(r"x (\d+) {2}y (\d+)\n(?:R (\S+) {2}G (\S+) {2}B (\S+)|(\S+))")
+
+
+@pytest.fixture(scope="module")
+def kinds(portal) -> list[ImageKind]:
+    """A study of them all in the portal."""
+    folders = [TEST_FILES, *map(Path, os.environ.get(MORE, "").split())]
+    found = image_kinds(folders)
+    directory = portal.directory / "kinds"
+    directory.mkdir()
+    for kind in found:
+        (directory / f"{kind.sop_instance_uid}.dcm").write_bytes(kind.content)
+    portal.manage("import_dicom", str(directory))
+    return found
+
+
+def show(page, kind):
+    """Choose the series in the rail; what the viewer says if it cannot show it."""
+    page.click(f'#series button[data-series-instance-uid="{kind.series_instance_uid}"]')
+    pane = f'.pane[data-series-instance-uid="{kind.series_instance_uid}"]'
+    page.wait_for_selector(f"{pane}[data-state=shown], {pane}[data-state=error]")
+    is_shown = page.get_attribute(pane, "data-state") == "shown"
+    return "" if is_shown else page.inner_text(f"{pane} .cover")
+
+
+def read_out(page):
+    """Values by `(row, column)` at some places of the picture."""
+    box = page.locator(".picture").bounding_box()
+    found = {}
+    for x, y in PLACES:
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        match = READ_OUT.match(page.inner_text("[data-overlay=value]"))
+        if match:
+            column, row, *values = match.groups()
+            found[int(row), int(column)] = [float(value) for value in values if value]
+    return found
+
+
+def differences(kind, found):
+    """What was read that pydicom reads otherwise."""
+    for place, values in found.items():
+        expected = np.atleast_1d(kind.values[place]).astype(float)
+        if not np.allclose(values, expected, rtol=1e-5, atol=kind.loss):
+            yield f"{place}: {values} instead of {expected.tolist()}"
+
+
+def test_the_values_under_the_pointer_are_those_that_pydicom_reads(page, portal, kinds, complaints):
+    page.goto(f"{portal.url}/studies/{STUDY}/view/")
+    page.wait_for_selector("#viewport[data-state=shown], #viewport[data-state=error]")
+    wrong, read = {}, []
+
+    for kind in kinds:
+        said = show(page, kind)
+        found = {} if said else read_out(page)
+        if said:
+            wrong[kind.name] = said
+        elif different := list(differences(kind, found)):
+            wrong[kind.name] = different
+        if len(found) >= 3:
+            read.append(kind.name)
+
+    assert wrong == {}
+    assert read == [kind.name for kind in kinds if not kind.is_mask]
+    assert [complaint for complaint in complaints if "/thumbnail" not in complaint] == []

@@ -1,0 +1,258 @@
+"""Measurements and key images in the viewer: drawn by mouse, kept, back again."""
+
+import re
+
+import numpy as np
+import pydicom
+import pytest
+
+from studies.tests.builders import SAMPLES
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+
+CT = SAMPLES / "test_files" / "CT_small.dcm"
+PANEL = "#panel-measurements"
+
+
+@pytest.fixture
+def image() -> pydicom.Dataset:
+    return pydicom.dcmread(CT)
+
+
+@pytest.fixture
+def viewer(page, image):
+    """The viewer with a CT of 128 × 128 pixels, of which this reader has kept nothing."""
+    begin_afresh(page, image)
+    return page
+
+
+def begin_afresh(page, image):
+    open_viewer(page, image)
+    for kind, member in (("measurements", "measurements"), ("key-images", "images")):
+        forget = f"""fetch('/api/studies/{image.StudyInstanceUID}/{kind}/', {{
+            method: 'POST', body: JSON.stringify({{ {member}: [] }}),
+            headers: {{ 'Content-Type': 'application/json',
+                       'X-CSRFToken': document.body.dataset.csrfToken }} }}).then((r) => r.status)"""
+        assert page.evaluate(forget) == 201
+    open_viewer(page, image)
+
+
+def open_viewer(page, image):
+    with page.expect_response(re.compile("/key-images/$")):
+        page.goto(f"/studies/{image.StudyInstanceUID}/view/")
+        page.wait_for_selector("#viewport[data-state=shown]")
+    page.wait_for_selector("#toolbar:enabled")
+
+
+def on_screen(page, column, row):
+    """Where a point of the 128 × 128 pixels lies: the picture fills the height of its pane."""
+    box = page.locator(".picture").first.bounding_box()
+    scale = min(box["width"], box["height"]) / 128
+    left = box["x"] + (box["width"] - 128 * scale) / 2
+    top = box["y"] + (box["height"] - 128 * scale) / 2
+    return left + column * scale, top + row * scale
+
+
+def drag(page, *points):
+    page.mouse.move(*on_screen(page, *points[0]), steps=3)
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*on_screen(page, *point), steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(600)  # a click may be the first half of a double click until then
+
+
+def items(page):
+    return page.locator(f"{PANEL} li")
+
+
+def open_list(page):
+    if not page.is_visible(PANEL):
+        page.click("[data-argument=measurements]")
+
+
+def wait_for_items(page, count):
+    page.wait_for_function(
+        "([panel, count]) => document.querySelectorAll(`${panel} li`).length === count",
+        arg=[PANEL, count],
+    )
+
+
+def kept(page, image, kind="measurements"):
+    return page.evaluate(
+        f"fetch('/api/studies/{image.StudyInstanceUID}/{kind}/').then((answer) => answer.json())"
+    )["documents"]
+
+
+def save(page):
+    page.click("#save-work")
+    page.wait_for_selector(f"{PANEL}[data-saved=true]", state="attached")
+
+
+DRAWN = {
+    "length": ("d", [(20, 20), (50, 60)]),
+    "bidirectional": ("u", [(70, 20), (100, 30)]),
+    "rectangle": ("b", [(10, 70), (40, 90)]),
+    "ellipse": ("e", [(60, 100), (75, 110)]),
+    "freehand": ("o", [(90, 70), (115, 72), (112, 95), (95, 98), (91, 72)]),
+    "probe": ("p", [(64.5, 64.5)]),
+}
+
+
+def draw_one_of_each(page):
+    for key, points in DRAWN.values():
+        page.keyboard.press(key)
+        drag(page, *points)
+    page.keyboard.press("a")
+    drag(page, (20, 30), (35, 45))
+    drag(page, (50, 30))
+    page.keyboard.press("Shift+A")
+    drag(page, (5, 100), (25, 105))
+    drag(page, (5, 122), (25, 112))
+    page.keyboard.press("l")
+    drag(page, (110, 10), (120, 20))
+    page.fill("#ask input", "Look here")
+    page.keyboard.press("Enter")
+
+
+def test_each_tool_draws_and_what_it_drew_is_kept_listed_and_drawn_again(viewer, image, complaints):
+    open_list(viewer)
+    draw_one_of_each(viewer)
+    wait_for_items(viewer, 9)
+    drawn = viewer.locator("svg.svg-layer text").all_text_contents()
+
+    save(viewer)
+    open_viewer(viewer, image)
+    open_list(viewer)
+    wait_for_items(viewer, 9)
+
+    (document,) = kept(viewer, image)
+    assert {one["kind"] for one in document["measurements"]} == {*DRAWN, "angle", "cobb", "arrow"}
+    (arrow,) = [one for one in document["measurements"] if one["kind"] == "arrow"]
+    assert arrow["label"] == "Look here"
+    viewer.wait_for_function(
+        "(count) => document.querySelectorAll('svg.svg-layer text').length === count", arg=9
+    )
+    again = viewer.locator("svg.svg-layer text").all_text_contents()
+    assert sorted(again) == sorted(drawn)
+    assert complaints == []
+
+
+def test_values_are_those_of_pydicom_and_numpy(viewer, image, complaints):
+    values = image.pixel_array * float(image.RescaleSlope) + float(image.RescaleIntercept)
+    spacing = [float(length) for length in image.PixelSpacing]
+    for kind in ("length", "rectangle", "ellipse", "freehand", "probe"):
+        key, points = DRAWN[kind]
+        viewer.keyboard.press(key)
+        drag(viewer, *points)
+    wait_for_items(viewer, 5)
+
+    save(viewer)
+
+    found = {one["kind"]: one for one in kept(viewer, image)[0]["measurements"]}
+    assert value_of(found["probe"], "value") == values[64, 64]
+    (a, b) = np.array(found["length"]["points"]) * spacing[::-1]
+    assert value_of(found["length"], "length") == pytest.approx(np.hypot(*(a - b)))
+    for kind in ("rectangle", "ellipse", "freehand"):
+        inside = values[mask(kind, found[kind]["points"])]
+        assert inside.size > 50, kind
+        assert value_of(found[kind], "mean") == pytest.approx(inside.mean()), kind
+        assert value_of(found[kind], "standard_deviation") == pytest.approx(inside.std()), kind
+        assert value_of(found[kind], "minimum") == inside.min(), kind
+        assert value_of(found[kind], "maximum") == inside.max(), kind
+    assert {v["unit"] for one in found.values() for v in one["values"]} == {"HU", "mm", "mm2"}
+    assert complaints == []
+
+
+def value_of(measurement, quantity):
+    (found,) = [v["value"] for v in measurement["values"] if v["quantity"] == quantity]
+    return found
+
+
+def mask(kind, points) -> np.ndarray:
+    """The pixels whose centre lies inside."""
+    row, column = np.mgrid[0:128, 0:128] + 0.5
+    points = np.array(points)
+    if kind == "ellipse":
+        center = points.mean(axis=0)
+        halves = [(points[1] - points[0]) / 2, (points[3] - points[2]) / 2]
+        offset = np.stack([column - center[0], row - center[1]], axis=-1)
+        return sum((offset @ half / (half @ half)) ** 2 for half in halves) <= 1
+    inside = np.zeros((128, 128), bool)
+    for (ax, ay), (bx, by) in zip(points, np.roll(points, -1, axis=0), strict=True):
+        if ay != by:
+            crosses = ((ay > row) != (by > row)) & (
+                column < (bx - ax) * (row - ay) / (by - ay) + ax
+            )
+            inside ^= crosses
+    return inside
+
+
+def test_what_was_done_is_undone_and_done_again_and_can_be_renamed_and_removed(
+    viewer, image, complaints
+):
+    open_list(viewer)
+    viewer.keyboard.press("d")
+    drag(viewer, (20, 20), (50, 60))
+    wait_for_items(viewer, 1)
+    viewer.keyboard.press("Control+z")
+    wait_for_items(viewer, 0)
+    viewer.keyboard.press("Control+y")
+    wait_for_items(viewer, 1)
+
+    viewer.click(f"{PANEL} >> text=Rename")
+    viewer.fill("#ask input", "Nodule")
+    viewer.keyboard.press("Enter")
+    viewer.wait_for_selector(f"{PANEL} >> text=Nodule")
+    viewer.wait_for_selector("svg.svg-layer >> text=Nodule")
+    viewer.click(f"{PANEL} >> text=Hide")
+    viewer.wait_for_function("() => !document.querySelector('svg.svg-layer text')")
+    viewer.click(f"{PANEL} >> text=Show")
+    viewer.wait_for_selector("svg.svg-layer >> text=Nodule")
+
+    viewer.keyboard.press("w")  # a drawing is moved while another tool has the button
+    drag(viewer, (35, 40), (45, 40))
+    viewer.keyboard.press("Delete")
+    wait_for_items(viewer, 0)
+    viewer.keyboard.press("Control+z")
+    wait_for_items(viewer, 1)
+    save(viewer)
+    (moved,) = kept(viewer, image)[0]["measurements"]
+    assert np.array(moved["points"])[:, 0] == pytest.approx([30, 60], abs=1.5)
+    assert moved["label"] == "Nodule"
+    assert complaints == []
+
+
+def test_key_images_are_marked_kept_and_withdrawn(viewer, image, complaints):
+    open_list(viewer)
+    viewer.keyboard.press("k")
+    viewer.wait_for_selector(".key-mark:has-text('Key image')")
+    assert "1 key image" in viewer.inner_text("#series [aria-current]")
+    save(viewer)
+    open_viewer(viewer, image)
+    viewer.wait_for_selector(".key-mark:has-text('Key image')")
+
+    (document,) = kept(viewer, image, "key-images")
+    assert [one["sop_instance_uid"] for one in document["images"]] == [image.SOPInstanceUID]
+    viewer.keyboard.press("k")
+    viewer.wait_for_selector(".key-mark:not(:has-text('Key image'))", state="attached")
+    save(viewer)
+    assert kept(viewer, image, "key-images") == []
+    assert complaints == []
+
+
+def test_work_that_was_not_saved_comes_back_when_the_page_is_reloaded(viewer, image):
+    viewer.on("dialog", lambda dialog: dialog.accept())  # the warning on leaving
+    viewer.keyboard.press("d")
+    drag(viewer, (20, 20), (50, 60))
+    viewer.wait_for_selector("#save-work:enabled")
+
+    open_viewer(viewer, image)
+    open_list(viewer)
+
+    wait_for_items(viewer, 1)
+    assert "not saved in this tab is back" in viewer.inner_text("#notice")
+    assert kept(viewer, image) == []
+    viewer.wait_for_selector("#save-work:enabled")
+    save(viewer)
+    assert len(kept(viewer, image)) == 1
