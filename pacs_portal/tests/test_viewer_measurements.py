@@ -42,6 +42,8 @@ def open_viewer(page, image):
         page.goto(f"/studies/{image.StudyInstanceUID}/view/")
         page.wait_for_selector("#viewport[data-state=shown]")
     page.wait_for_selector("#toolbar:enabled")
+    page.wait_for_timeout(500)
+    page.keyboard.press("=")  # the zoom of the last time is back as well
 
 
 def on_screen(page, column, row):
