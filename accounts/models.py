@@ -11,6 +11,11 @@ from django.db import models
 class User(AbstractUser):
     """One person, never shared; our own model so that columns can be added later."""
 
+    @property
+    def display_name(self) -> str:
+        """As others read it beside what this person wrote."""
+        return self.get_full_name() or self.get_username()
+
 
 class ApiToken(models.Model):
     """A secret with which a program acts as a user; its digest is kept, so it is shown once."""

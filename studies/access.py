@@ -29,6 +29,16 @@ def may_delete(viewer: Viewer) -> bool:
     return viewer.is_active and viewer.has_perm("studies.delete_study")
 
 
+def may_read_reports(viewer: Viewer) -> bool:
+    """Whether this person may read the signed reports of what they may see."""
+    return viewer.is_active and viewer.has_perm("studies.view_report")
+
+
+def may_report(viewer: Viewer) -> bool:
+    """Whether this person may write and sign reports of what they may see, and read drafts."""
+    return viewer.is_active and viewer.has_perm("studies.add_report")
+
+
 def may_annotate(viewer: Viewer) -> bool:
     """Whether this person may save measurements and key images of what they may see."""
     return viewer.is_active and viewer.has_perm("studies.annotate_study")

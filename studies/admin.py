@@ -14,6 +14,7 @@ from django.utils.html import format_html_join
 from studies import query
 from studies.filters import MODALITIES
 from studies.models import (
+    Addendum,
     DeletedInstance,
     Deletion,
     HangingProtocol,
@@ -21,6 +22,9 @@ from studies.models import (
     InstanceConflict,
     Patient,
     QuarantinedInput,
+    ReferringName,
+    Report,
+    ReportTemplate,
     Series,
     StoredObject,
     Study,
@@ -122,8 +126,8 @@ class PatientAdmin(ReadOnlyAdmin):
 class StudyAdmin(ReadOnlyAdmin):
     list_display = [
         "study_date", "accession_number", "patient_id", "patient_name", "study_description",
-        "modalities", "number_of_study_related_series", "number_of_study_related_instances",
-        "size",
+        "reading_status", "modalities", "number_of_study_related_series",
+        "number_of_study_related_instances", "size",
     ]  # fmt: skip
     list_display_links = ["study_date", "accession_number"]
     list_filter = ["study_date", ModalityFilter]
@@ -234,6 +238,49 @@ class QuarantinedInputAdmin(ReadOnlyAdmin):
     list_filter = ["source", "received_at"]
     search_fields = ["sha256__exact", "source_detail"]
     ordering = ["-id"]
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    list_display = ["signed_at", "signed_by", "study"]
+    list_filter = ["signed_at"]
+    list_select_related = ["signed_by", "study"]
+    search_fields = ["study__study_instance_uid__exact"]
+    search_help_text = "A Study Instance UID"
+    raw_id_fields = ["study"]
+    ordering = ["-id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
+        """Drafts are for those who write them."""
+        return super().get_queryset(request).filter(signed_at__isnull=False)
+
+
+@admin.register(Addendum)
+class AddendumAdmin(ReadOnlyAdmin):
+    list_display = ["signed_at", "signed_by", "number", "report"]
+    list_filter = ["signed_at"]
+    list_select_related = ["signed_by", "report"]
+    search_fields = ["report__study__study_instance_uid__exact"]
+    search_help_text = "A Study Instance UID"
+    raw_id_fields = ["report"]
+    ordering = ["-id"]
+
+
+@admin.register(ReportTemplate)
+class ReportTemplateAdmin(admin.ModelAdmin):
+    list_display = ["name", "modality", "body_part_examined"]
+    list_filter = ["modality"]
+    search_fields = ["name"]
+    ordering = ["name"]
+
+
+@admin.register(ReferringName)
+class ReferringNameAdmin(admin.ModelAdmin):
+    list_display = ["name", "institution_name", "user"]
+    list_select_related = ["user"]
+    search_fields = ["name", "user__username"]
+    raw_id_fields = ["user"]
+    ordering = ["name"]
 
 
 _RULES_OF_CELLS = format_html_join(

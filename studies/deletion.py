@@ -8,7 +8,7 @@ from studies import index, signals
 from studies.access import Viewer, may_delete, visible_to
 from studies.dicom.json_model import clean
 from studies.errors import InvalidQueryError, NotPermittedError
-from studies.models import DeletedInstance, Deletion, Instance, Study
+from studies.models import Addendum, DeletedInstance, Deletion, Instance, Report, Study
 from studies.retrieve import absence, find_instances
 
 _MAX_REASON = 500
@@ -85,6 +85,9 @@ def _parents(study: Study, instances: list[Instance]) -> dict[str, Any]:
         "patient": _columns(study.patient_record),
         "study": _columns(study),
         "series": [_columns(row) for row in series.values()],
+        # They go when nothing of the study is left.
+        "reports": [_columns(row) for row in Report.objects.filter(study=study)],
+        "addenda": [_columns(row) for row in Addendum.objects.filter(report__study=study)],
     }
 
 

@@ -70,3 +70,11 @@ class StorageError(ArchiveError):
 
 class InvalidQueryError(ArchiveError):
     """A search parameter cannot be understood."""
+
+
+class InvalidReportError(ArchiveError):
+    """A report that cannot be signed as it is."""
+
+
+class EditConflictError(ArchiveError):
+    """Somebody else changed it since it was read; nothing was overwritten."""

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from studies import query
-from studies.models import Study
+from studies.models import ReadingStatus, Study
 
 # At hand, and behind "More"; an address may name any other code as well (PS3.3 C.7.3.1.1.1).
 COMMON_MODALITIES = ("CT", "MR", "US", "DX", "CR", "MG", "NM", "PT", "XA", "RF")
@@ -58,6 +58,12 @@ class StudyFilter(django_filters.FilterSet):
     date_to = django_filters.DateFilter(
         label="To", method="by_date_to", widget=forms.DateInput(attrs={"type": "date"})
     )
+    reading_status = django_filters.ChoiceFilter(
+        label="Reading",
+        choices=ReadingStatus.choices,
+        empty_label="Any",
+        method="by_reading_status",
+    )
     modality = ModalityFilter(
         label="Modality",
         choices=[(code, code) for code in MODALITIES],
@@ -93,6 +99,9 @@ class StudyFilter(django_filters.FilterSet):
 
     def by_modality(self, queryset: QuerySet[Study], _: str, value: list[str]) -> QuerySet[Study]:
         return query.with_modalities(queryset, value) if value else queryset
+
+    def by_reading_status(self, queryset: QuerySet[Study], _: str, value: str) -> QuerySet[Study]:
+        return query.with_reading_status(queryset, value)
 
     def by_date_from(self, queryset: QuerySet[Study], _: str, value: "object") -> QuerySet[Study]:
         return query.since(queryset, value)  # type: ignore[arg-type]

@@ -96,6 +96,11 @@ def with_modalities(queryset: QuerySet[Study], modalities: Iterable[str]) -> Que
     return queryset.filter(modalities_in_study__overlap=list(modalities))
 
 
+def with_reading_status(queryset: QuerySet[Study], status: str) -> QuerySet[Study]:
+    """How far the report is, see `ReadingStatus`."""
+    return queryset.filter(reading_status=status)
+
+
 def since(queryset: QuerySet[Study], day: datetime.date) -> QuerySet[Study]:
     return queryset.filter(study_moment__gte=_midnight(day))
 

@@ -21,11 +21,15 @@ import { Mpr, overPlanes } from './mpr.js';
 import { OverlaysPanel } from './overlays_panel.js';
 import { Panels } from './panels.js';
 import { endPreviewWith } from './preview.js';
+import { preparePrinting } from './print.js';
 import { Rail } from './rail.js';
 import { readOutUnderPointer } from './readout.js';
 import { explainFailure } from './reasons.js';
+import { ReportPanel } from './report.js';
 import { drawPaneScale } from './scale.js';
 import { SecondWindow } from './second.js';
+import { Session } from './session.js';
+import { Tags } from './tags.js';
 import { Toolbar } from './toolbar.js';
 import { Tools } from './tools.js';
 import { Viewer } from './viewer.js';
@@ -76,6 +80,10 @@ function connect(viewer) {
   const actions = overPlanes(mpr, makeActions(context));
   const toolbar = new Toolbar(find('#toolbar'), actions);
   listenToKeys(actions, help);
+  new ReportPanel(find('#panel-report'), study, panels);
+  new Tags(find('#panel-tags'), context);
+  preparePrinting(viewer, find('#print'));
+  new Session(messages).ask();
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   mpr.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   mpr.addEventListener('change', () => {

@@ -7,8 +7,10 @@ from rest_framework.views import exception_handler
 
 from studies.errors import (
     ArchiveError,
+    EditConflictError,
     GoneError,
     InvalidInstanceError,
+    InvalidReportError,
     MalformedBodyError,
     NotFoundError,
     NotPermittedError,
@@ -17,10 +19,12 @@ from studies.errors import (
 
 _STATUS = {
     MalformedBodyError: 400,
+    InvalidReportError: 400,
     NotPermittedError: 403,
     NotFoundError: 404,
     GoneError: 404,
     InvalidInstanceError: 409,
+    EditConflictError: 409,
     StorageError: 503,
 }
 

@@ -1,4 +1,4 @@
-"""Studies, series, and what readers keep of them, as JSON."""
+"""Studies, series, reports, and what readers keep of them, as JSON."""
 
 from typing import Any
 
@@ -8,7 +8,16 @@ from rest_framework import serializers
 from studies.annotating import MAX_ITEMS, MAX_POINTS
 from studies.dicom.attributes import is_uid
 from studies.dicom.measurement_report import UNITS, Kind, Quantity
-from studies.models import HangingProtocol, Series, Study
+from studies.models import (
+    Addendum,
+    HangingProtocol,
+    ReadingStatus,
+    Report,
+    ReportTemplate,
+    Series,
+    Study,
+)
+from studies.models.report import MAX_SECTION, SECTIONS
 
 _MAX_LABEL = 200
 _MAX_NOTE = 1000
@@ -16,6 +25,13 @@ _MAX_PREDECESSORS = 100
 _MAX_MAGNITUDE = 1e12
 _MAX_FRAME = 2**31 - 1
 _PAIRS = [[a, b] for a in (int, float) for b in (int, float)]
+
+
+def parsed(kind: type[serializers.Serializer], data: Any) -> dict[str, Any]:
+    """What a request holds; DRF's ValidationError, answered with 400, says what is wrong."""
+    serializer = kind(data=data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
 
 
 class StudySerializer(serializers.ModelSerializer):
@@ -27,7 +43,7 @@ class StudySerializer(serializers.ModelSerializer):
             "issuer_of_patient_id", "patient_name", "patient_name_ideographic",
             "patient_name_phonetic", "patient_birth_date", "patient_sex", "modalities_in_study",
             "number_of_study_related_series", "number_of_study_related_instances", "size_bytes",
-            "received_at",
+            "received_at", "reading_status",
         ]  # fmt: skip
 
 
@@ -66,6 +82,7 @@ class StudySearchSerializer(serializers.Serializer):
     patient_name = serializers.CharField(required=False, max_length=200)
     study_description = serializers.CharField(required=False, max_length=200)
     modality = serializers.ListField(child=serializers.CharField(max_length=16), required=False)
+    reading_status = serializers.ChoiceField(choices=ReadingStatus.choices, required=False)
     date_from = serializers.DateField(required=False)
     date_to = serializers.DateField(required=False)
     sort = serializers.CharField(required=False, max_length=20)
@@ -214,3 +231,66 @@ class KeyImageDocumentSerializer(_DocumentSerializer):
 class CurrentKeyImagesSerializer(serializers.Serializer):
     may_save = serializers.BooleanField()
     documents = KeyImageDocumentSerializer(many=True)
+
+
+# --- Reports -------------------------------------------------------------------------------------
+
+
+class AddendumSerializer(serializers.ModelSerializer):
+    signed_by = serializers.CharField(source="signed_by.display_name", read_only=True)
+    text = serializers.CharField(max_length=MAX_SECTION)
+
+    class Meta:
+        model = Addendum
+        fields = ["number", "text", "signed_by", "signed_at"]
+        read_only_fields = ["signed_at"]
+
+
+class ReportSerializer(serializers.ModelSerializer):
+    author = serializers.CharField(source="author.display_name")
+    saved_by = serializers.CharField(source="saved_by.display_name")
+    signed_by = serializers.CharField(source="signed_by.display_name", default=None)
+    is_signed = serializers.BooleanField()
+    addenda = AddendumSerializer(many=True)
+
+    class Meta:
+        model = Report
+        fields = [
+            *SECTIONS, "version", "author", "created_at", "saved_by", "saved_at", "is_signed",
+            "signed_by", "signed_at", "addenda",
+        ]  # fmt: skip
+
+
+class ReadingSerializer(serializers.Serializer):
+    """What the page of a reader needs to begin."""
+
+    reading_status = serializers.ChoiceField(choices=ReadingStatus.choices)
+    reader = serializers.CharField(help_text="User name of who asks.")
+    may_write = serializers.BooleanField()
+    report = ReportSerializer(allow_null=True)
+
+
+def _section() -> serializers.CharField:
+    return serializers.CharField(allow_blank=True, required=False, max_length=MAX_SECTION)
+
+
+class VersionSerializer(serializers.Serializer):
+    version = serializers.UUIDField(
+        allow_null=True, help_text="Of the report that was changed; null where there was none."
+    )
+
+
+class DraftSerializer(VersionSerializer):
+    """The text of all sections; those that are left out become empty."""
+
+    indication = _section()
+    technique = _section()
+    comparison = _section()
+    findings = _section()
+    impression = _section()
+
+
+class TemplateSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = ReportTemplate
+        fields = ["name", *SECTIONS]

@@ -2,7 +2,8 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 import studies.uids  # noqa: F401 - registers <uid:…>
-from studies.api import annotations, reading, views
+from studies.api import annotations, reading, reports, views
+from studies.api.dictionary import DictionaryView
 
 app_name = "api"
 
@@ -10,6 +11,19 @@ urlpatterns = [
     path("studies/", views.StudyListView.as_view(), name="studies"),
     path("studies/search/", views.StudySearchView.as_view(), name="study-search"),
     path("studies/<uid:study>/", views.StudyDetailView.as_view(), name="study"),
+    path("studies/<uid:study>/report/", reports.ReportView.as_view(), name="report"),
+    path(
+        "studies/<uid:study>/report/signature/",
+        reports.SignatureView.as_view(),
+        name="report-signature",
+    ),
+    path("studies/<uid:study>/report/addenda/", reports.AddendaView.as_view(), name="addenda"),
+    path(
+        "studies/<uid:study>/report/templates/",
+        reports.TemplatesView.as_view(),
+        name="report-templates",
+    ),
+    path("studies/<uid:study>/report/pdf/", reports.PdfView.as_view(), name="report-pdf"),
     path("studies/<uid:study>/hanging/", reading.HangingView.as_view(), name="hanging"),
     path(
         "studies/<uid:study>/presentation/",
@@ -22,5 +36,6 @@ urlpatterns = [
         name="measurements",
     ),
     path("studies/<uid:study>/key-images/", annotations.KeyImagesView.as_view(), name="key-images"),
+    path("dicom/dictionary/", DictionaryView.as_view(), name="dictionary"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

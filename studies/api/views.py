@@ -17,6 +17,7 @@ from studies.api.serializers import (
 )
 from studies.errors import GoneError, NotFoundError
 from studies.filters import PATIENT_FIELDS, StudyFilter
+from studies.models import ReadingStatus
 
 _PAGE_SIZE = 50
 
@@ -30,6 +31,7 @@ class StudyListView(APIView):
         parameters=[
             OpenApiParameter("study_description"),
             OpenApiParameter("modality", many=True),
+            OpenApiParameter("reading_status", enum=ReadingStatus.values),
             OpenApiParameter("date_from"),
             OpenApiParameter("date_to"),
             OpenApiParameter(

@@ -13,22 +13,37 @@ from studies.models.objects import (
 )
 from studies.models.patient import Patient
 from studies.models.presentation import Presentation
+from studies.models.report import (
+    Addendum,
+    Notification,
+    ReferringName,
+    Report,
+    ReportTemplate,
+    StudyFollower,
+)
 from studies.models.series import Series
-from studies.models.study import Study
+from studies.models.study import ReadingStatus, Study
 
 __all__ = [
+    "Addendum",
     "DeletedInstance",
     "Deletion",
     "HangingProtocol",
     "Instance",
     "InstanceConflict",
+    "Notification",
     "Patient",
     "Presentation",
     "QuarantinedInput",
+    "ReadingStatus",
     "ReceivedObject",
+    "ReferringName",
+    "Report",
+    "ReportTemplate",
     "Series",
     "SeriesMetadata",
     "Source",
     "StoredObject",
     "Study",
+    "StudyFollower",
 ]

@@ -24,7 +24,7 @@ class Deletion(models.Model):
     deleted_at = models.DateTimeField(auto_now_add=True)
     parents = models.JSONField(
         encoder=DjangoJSONEncoder,
-        help_text="The rows of patient, study and series as they were, to bring them back.",
+        help_text="The rows of patient, study, series and report as they were, to bring them back.",
     )
 
     class Meta:

@@ -21,6 +21,14 @@ _MOMENT = models.Func(
 )
 
 
+class ReadingStatus(models.TextChoices):
+    """How far the report of a study is; moved with it, in one transaction."""
+
+    UNREAD = "unread", "Unread"
+    IN_PROGRESS = "in-progress", "In progress"
+    REPORTED = "reported", "Reported"
+
+
 class StudyQuerySet(models.QuerySet["Study"]):
     def newest_first(self) -> Self:
         """By study date and time, undated last, in a total order."""
@@ -62,6 +70,10 @@ class Study(PatientIdentity):
     number_of_study_related_series = models.IntegerField(default=0)
     number_of_study_related_instances = models.IntegerField(default=0)
     size_bytes = models.BigIntegerField(default=0)
+    # Whoever writes rows past Django need not know of it.
+    reading_status = models.CharField(
+        "reading", max_length=16, choices=ReadingStatus.choices, db_default=ReadingStatus.UNREAD
+    )
 
     received_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -88,6 +100,10 @@ class Study(PatientIdentity):
                 ),
                 name="study_counts_are_not_negative",
             ),
+            models.CheckConstraint(
+                condition=models.Q(reading_status__in=ReadingStatus.values),
+                name="reading_status_is_known",
+            ),
         ]
         indexes = [
             models.Index(fields=["-study_moment", "-id"], name="study_newest_first"),
@@ -97,6 +113,23 @@ class Study(PatientIdentity):
                 name="study_of_patient_newest_first",
             ),
             models.Index(fields=["-received_at", "-id"], name="study_latest_received_first"),
+            # One for each status: as one index with the status first, searches by day alone would
+            # be answered from it, and then have to be sorted.
+            models.Index(
+                fields=["-study_moment", "-id"],
+                condition=models.Q(reading_status=ReadingStatus.UNREAD),
+                name="study_unread",
+            ),
+            models.Index(
+                fields=["-study_moment", "-id"],
+                condition=models.Q(reading_status=ReadingStatus.IN_PROGRESS),
+                name="study_in_progress",
+            ),
+            models.Index(
+                fields=["-study_moment", "-id"],
+                condition=models.Q(reading_status=ReadingStatus.REPORTED),
+                name="study_reported",
+            ),
             models.Index(fields=["patient_name_folded", "id"], name="study_in_order_of_name"),
             models.Index(fields=["patient_id", "id"], name="study_in_order_of_patient_id"),
             models.Index(fields=["accession_number", "id"], name="study_in_order_of_accession"),
@@ -108,6 +141,12 @@ class Study(PatientIdentity):
                 OpClass(Upper("accession_number"), "text_pattern_ops"), name="study_by_accession"
             ),
             GinIndex(OpClass("patient_name_folded", "gin_trgm_ops"), name="study_by_part_of_name"),
+            # Of the names with a second group, which a search by the beginning has to look for too.
+            GinIndex(
+                OpClass("patient_name_folded", "gin_trgm_ops"),
+                name="study_by_other_groups_of_name",
+                condition=models.Q(patient_name_folded__contains="="),
+            ),
             GinIndex(
                 OpClass(Upper("study_description"), "gin_trgm_ops"),
                 name="study_by_part_of_description",

@@ -1,7 +1,7 @@
 from django.urls import path
 
 import studies.uids  # noqa: F401 - registers <uid:…>
-from studies.portal import views
+from studies.portal import notifications, views
 
 app_name = "studies"
 
@@ -11,6 +11,8 @@ urlpatterns = [
     path("", views.study_list, name="list"),
     path("studies/<uid:study>/", views.study_detail, name="detail"),
     path("studies/<uid:study>/view/", views.viewer, name="view"),
+    path("studies/<uid:study>/follow/", notifications.follow, name="follow"),
+    path("notifications/", notifications.notification_list, name="notifications"),
     path(_DOCUMENT, views.document, name="document"),
     path(f"{_DOCUMENT}file/", views.encapsulated_file, name="encapsulated-file"),
 ]

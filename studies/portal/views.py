@@ -10,18 +10,21 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from studies import documents, query, retrieve
+from studies.access import may_report
 from studies.errors import GoneError, NotFoundError
 from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
 from studies.first_image import find_first_image
+from studies.hanging import first_series_uid
 from studies.models import Instance, Study
 from studies.portal import searches
+from studies.reports import notifications, reading
 
 PAGE_SIZES = (25, 50, 100)
 OTHER_STUDIES = 50
 COLUMNS = (
-    ("Date", "date"), ("Patient", "name"), ("MRN", "mrn"), ("Accession", "accession"),
-    ("Modality", None), ("Description", "description"), ("Referring", None), ("Site", None),
-    ("Series", None), ("Images", None),
+    ("Date", "date"), ("Reading", None), ("Patient", "name"), ("MRN", "mrn"),
+    ("Accession", "accession"), ("Modality", None), ("Description", "description"),
+    ("Referring", None), ("Site", None), ("Series", None), ("Images", None),
 )  # fmt: skip
 
 
@@ -40,7 +43,15 @@ def study_list(request: HttpRequest) -> HttpResponse:
         "form": filters.form,
         "modalities": _modalities(filters.form),
         "page_sizes": PAGE_SIZES,
-        "kept_fields": ("q", "sort", "study_description", "modality", "date_from", "date_to"),
+        "kept_fields": (
+            "q",
+            "sort",
+            "study_description",
+            "modality",
+            "date_from",
+            "date_to",
+            "reading_status",
+        ),
     }
     if filters.is_valid():
         context |= _page(data, filters.qs)
@@ -137,6 +148,9 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
         "series": found.series.order_by("series_number", "id"),
         "other_studies": others[:OTHER_STUDIES],
         "has_more_studies": len(others) > OTHER_STUDIES,
+        "report": reading.report_of(request.user, found),
+        "may_report": may_report(request.user),
+        "follows": notifications.follows(request.user, found),
     }
     return render(request, "studies/study_detail.html", context)
 
@@ -144,7 +158,7 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
 @require_safe
 def viewer(request: HttpRequest, study: str) -> HttpResponse:
     found = _find_study(request, study)
-    asked = request.GET.get("series", "")
+    asked = request.GET.get("series") or first_series_uid(request.user, found)
     context = {"study": found, "first": find_first_image(request.user, found, asked)}
     return render(request, "studies/viewer.html", context)
 

@@ -5,10 +5,12 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from studies.admin import BoundedPaginator
 from studies.errors import InvalidInstanceError
 from studies.models import (
+    Addendum,
     DeletedInstance,
     Deletion,
     HangingProtocol,
@@ -16,6 +18,9 @@ from studies.models import (
     InstanceConflict,
     Patient,
     QuarantinedInput,
+    ReferringName,
+    Report,
+    ReportTemplate,
     Series,
     StoredObject,
     Study,
@@ -26,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 MODELS = [
     Patient, Study, Series, Instance, StoredObject, InstanceConflict, QuarantinedInput, Deletion,
-    DeletedInstance,
+    DeletedInstance, Report, Addendum,
 ]  # fmt: skip
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.model_name)
 
@@ -45,6 +50,12 @@ def one_of_each(store):
         deletion=deletion, stored_object=StoredObject.objects.get(), study_instance_uid="9.9",
         series_instance_uid="9.9.1", sop_instance_uid="9.9.1.1", row={},
     )  # fmt: skip
+    signature = {"signed_by": deletion.deleted_by, "signed_at": timezone.now()}
+    report = Report.objects.create(
+        study=Study.objects.get(), author=deletion.deleted_by, saved_by=deletion.deleted_by,
+        saved_at=timezone.now(), findings="None.", **signature,
+    )  # fmt: skip
+    Addendum.objects.create(report=report, number=1, text="None either.", **signature)
 
 
 @pytest.fixture
@@ -145,4 +156,38 @@ def test_who_is_no_steward_is_sent_away(sign_in, role):
 def test_every_model_of_the_archive_is_there():
     registered = {model for model in admin.site._registry if model._meta.app_label == "studies"}
 
-    assert registered == {*MODELS, HangingProtocol}  # of which test_hanging.py tells
+    # Of protocols test_hanging.py tells; of what stewards keep by hand, the tests below.
+    assert registered == {*MODELS, HangingProtocol, ReportTemplate, ReferringName}
+
+
+# --- Reports: what stewards keep by hand -----------------------------------------------------------
+
+
+def test_a_steward_writes_a_template_of_reports(steward):
+    template = {"name": "CT of the hand", "modality": "CT", "findings": "Bones:"}
+
+    steward.post("/admin/studies/reporttemplate/add/", template)
+
+    assert ReportTemplate.objects.get(name="CT of the hand").findings == "Bones:"
+
+
+@pytest.mark.parametrize(("name", "rows"), [("Curie^Marie", 1), ("Curie", 0)])
+def test_a_steward_says_whom_a_referring_name_means(steward, name, rows):
+    user = get_user_model().objects.create_user("curie")
+
+    page = steward.post("/admin/studies/referringname/add/", {"user": user.pk, "name": name})
+
+    assert ReferringName.objects.count() == rows
+    assert rows or "Family^Given" in page.content.decode()
+
+
+def test_a_draft_is_not_shown_to_stewards(steward, store):
+    store(make_file(StudyInstanceUID="2.1", SeriesInstanceUID="2.2", SOPInstanceUID="2.3"))
+    writer = get_user_model().objects.get(username="deleter")
+    draft = Report.objects.create(
+        study=Study.objects.get(study_instance_uid="2.1"), author=writer, saved_by=writer,
+        saved_at=timezone.now(), findings="Not yet",
+    )  # fmt: skip
+
+    assert shown(steward.get(address(Report))) == 1
+    assert steward.get(address(Report, draft.pk, "change")).status_code == 302

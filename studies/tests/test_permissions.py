@@ -18,7 +18,9 @@ PAGES = [
 PROGRAMS = [
     "/api/studies/", "/api/studies/1.2.3/", "/api/studies/1.2.3/hanging/",
     "/api/studies/1.2.3/presentation/", "/api/studies/1.2.3/measurements/",
-    "/api/studies/1.2.3/key-images/", "/api/schema/", "/dicom-web/", "/dicom-web/studies",
+    "/api/studies/1.2.3/key-images/", "/api/studies/1.2.3/report/",
+    "/api/studies/1.2.3/report/templates/", "/api/schema/", "/api/session/",
+    "/api/dicom/dictionary/", "/dicom-web/", "/dicom-web/studies",
     "/dicom-web/series", "/dicom-web/instances", "/dicom-web/studies/1.2.3",
     "/dicom-web/studies/1.2.3/series", "/dicom-web/studies/1.2.3/metadata",
     "/dicom-web/studies/1.2.3/series/1.2.3.9/metadata",
@@ -35,7 +37,7 @@ PROGRAMS = [
     "/dicom-web/studies/1.2.3/series/1.2.3.9/instances",
 ]  # fmt: skip
 LISTS = {
-    "/", "/api/studies/", "/api/schema/", "/dicom-web/", "/dicom-web/studies", "/dicom-web/series",
+    "/", "/api/studies/", "/api/schema/", "/api/session/", "/api/dicom/dictionary/", "/dicom-web/", "/dicom-web/studies", "/dicom-web/series",
     "/dicom-web/instances", "/dicom-web/studies/1.2.3/series",
     "/dicom-web/studies/1.2.3/instances", "/dicom-web/studies/1.2.3/series/1.2.3.9/instances",
 }  # fmt: skip
@@ -172,6 +174,9 @@ def test_no_address_of_the_archive_is_missing_from_these_tests():
     resolver = get_resolver()
     patterns = {resolver.resolve(path).route for path in known} | {
         "api/studies/search/",  # POST only, below
+        # A report and who follows a study: see test_reports.py and test_notifications.py.
+        *(f"api/studies/<uid:study>/report/{act}/" for act in ("signature", "addenda", "pdf")),
+        "studies/<uid:study>/follow/",
         "api/health/",
     }
 

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.django_db
 
 # Session, user, permissions.
 WHO = 3
+# The number beside the bell of the page header.
+BELL = 1
 
 
 @pytest.fixture
@@ -31,14 +33,22 @@ def many(store):
 @pytest.mark.parametrize(
     ("path", "queries"),
     [
-        pytest.param("/", WHO + 2, id="study list: page, count"),
-        pytest.param("/?after=1&sort=name", WHO + 3, id="study list further on: its place as well"),
-        pytest.param("/studies/1.2.3/", WHO + 3, id="study page: study, series, other studies"),
+        pytest.param("/", WHO + BELL + 2, id="study list: page, count"),
         pytest.param(
-            "/studies/1.2.3/view/", WHO + 3, id="viewer page: study, first series, its middle image"
+            "/?after=1&sort=name", WHO + BELL + 3, id="study list further on: its place as well"
+        ),
+        pytest.param(
+            "/studies/1.2.3/", WHO + BELL + 5,
+            id="study page: study, series, other studies, report, whether one follows it",
+        ),
+        pytest.param("/notifications/", WHO + BELL + 1, id="notifications"),
+        pytest.param(
+            "/studies/1.2.3/view/", WHO + 5,
+            id="viewer page: study, its series, protocols, first series, its middle image",
         ),
         pytest.param("/api/studies/", WHO + 2, id="API list: page, count"),
         pytest.param("/api/studies/1.2.3/", WHO + 2, id="API study: study, series"),
+        pytest.param("/api/studies/1.2.3/report/", WHO + 2, id="report: study, report"),
         pytest.param(
             "/api/studies/1.2.3/hanging/", WHO + 5,
             id="hanging: study, its body parts, other studies, protocols, priors",

@@ -1,0 +1,1 @@
+"""Reports of studies: written, signed, read, printed, and who is told of them."""
