@@ -10,6 +10,7 @@ several times as long as to answer it.
 """
 
 import datetime
+import functools
 import json
 import re
 import unicodedata
@@ -216,7 +217,7 @@ def _match_text(column: str, value: str, attribute: Attribute) -> Sql:
     """Single value or wildcards, case-sensitive (PS3.4 C.2.2.2.1, C.2.2.2.4)."""
     if not _has_wildcards(value):
         return equals(column, value)
-    result = Sql(f"{column} LIKE %s", (_like_pattern(value),))
+    result = _is_like(column, value)
     if attribute.column in _INDEXED_IN_CAPITALS:
         # The same said of capitals, of which there is an index. A letter may have two of them; in
         # capitals as the database makes them, for Python's differ for some, ß among them.
@@ -307,12 +308,23 @@ def _folded(text: str, attribute: Attribute) -> str:
 
 
 def _group_matches(column: str, pattern: str) -> Sql:
+    """By LIKE where it can be said so: what that finds, the planner can estimate."""
     part = pattern.removeprefix(_ANY).removesuffix(_ANY)
-    if len(pattern) == len(part) + 2 and not {_ANY, _ONE} & set(part):
-        # The same, and faster than by a regular expression.
-        return Sql(f"{column} LIKE %s", (_like_pattern(f"*{part}*"),))
+    if not {_ANY, _ONE} & set(part):
+        if pattern == f"{_ANY}{part}{_ANY}":
+            return _is_like(column, f"*{part}*")
+        if not pattern.startswith(_ANY):
+            forms = [f"{part}*"] if pattern.endswith(_ANY) else [part, f"{part}=*"]
+            first = functools.reduce(Sql.__or__, [_is_like(column, form) for form in forms])
+            others = functools.reduce(Sql.__or__, [_is_like(column, f"*={form}") for form in forms])
+            # Few names have a second group; there is an index of these.
+            return first | (Sql(f"{column} LIKE '%%=%%'") & others)
     regex = re.escape(pattern).replace(_ANY, "[^=]*").replace(_ONE, "[^=]")
     return Sql(f"{column} ~ %s", (f"(^|=){regex}($|=)",))
+
+
+def _is_like(column: str, pattern: str) -> Sql:
+    return Sql(f"{column} LIKE %s", (_like_pattern(pattern),))
 
 
 def _match_similar(column: str, value: str, attribute: Attribute) -> Sql:

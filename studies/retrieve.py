@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from django.db import connection
-from django.db.models import Field, JSONField, Model, QuerySet
+from django.db.models import JSONField, Model, QuerySet
 
 from studies import content, storage
 from studies.access import Viewer, may_see, visible_to
@@ -170,19 +170,20 @@ def _identity_columns() -> Iterator[str]:
         yield from (column + group for group in groups)
 
 
-def _fields_of(model: type[Model], *without: str) -> list["Field[Any, Any]"]:
-    return [field for field in model._meta.concrete_fields if field.name not in without]
+def _columns_of(model: type[Model], *without: str) -> list[str]:
+    fields = (field for field in model._meta.concrete_fields if not isinstance(field, JSONField))
+    return [field.attname for field in fields if field.attname not in without]
 
 
-# Rows that are read for a frame, with all that cannot be long.
-_ROWS_OF_A_FRAME: dict[type[Model], tuple[str, list["Field[Any, Any]"]]] = {
-    Instance: ("instance", _fields_of(Instance)),
-    StoredObject: ("stored", _fields_of(StoredObject, "header_json", "frame_starts")),
-    Series: ("series", _fields_of(Series)),
-    Study: ("study", _fields_of(Study)),
+# Rows that are read for a frame, with all that can neither be long nor is JSON.
+_ROWS_OF_A_FRAME: dict[type[Model], tuple[str, list[str]]] = {
+    Instance: ("instance", _columns_of(Instance)),
+    StoredObject: ("stored", _columns_of(StoredObject, "header_json", "frame_starts")),
+    Series: ("series", _columns_of(Series)),
+    Study: ("study", _columns_of(Study)),
 }
 _COLUMNS_OF_A_FRAME = ", ".join(
-    f"{row}.{field.column}" for row, fields in _ROWS_OF_A_FRAME.values() for field in fields
+    f"{row}.{column}" for row, columns in _ROWS_OF_A_FRAME.values() for column in columns
 )
 # A viewer asks for every frame: to compile the same in Django's terms each time takes several times
 # as long as to answer it. Of a large object only the positions of the frames asked for are read.
@@ -216,28 +217,25 @@ def find_frames(
     if row is None:
         raise absence(viewer, study_uid, series_uid, sop_uid)
     starts_count, starts, *columns = row
-    instance = _instance_of_a_frame(iter(columns))
+    instance = _instance_of_a_frame(columns)
     count = content.count_frames(instance, starts_count)
     if last > count:
         raise NotFoundError(f"The instance has {count} frames.")
     return Frames(instance, numbers, count, first, starts)
 
 
-def _instance_of_a_frame(columns: Iterator[Any]) -> Instance:
-    """With its object and what is above it."""
+def _instance_of_a_frame(values: Sequence[Any]) -> Instance:
+    """With its object and what is above it; what was not read is read when it is needed."""
     rows: dict[type[Model], Any] = {}
-    for model, (_, fields) in _ROWS_OF_A_FRAME.items():
-        values = [_from_column(field, next(columns)) for field in fields]
-        rows[model] = model.from_db(connection.alias, [f.attname for f in fields], values)
+    start = 0
+    for model, (_, columns) in _ROWS_OF_A_FRAME.items():
+        end = start + len(columns)
+        rows[model] = model.from_db(connection.alias, columns, values[start:end])
+        start = end
     instance: Instance = rows[Instance]
     instance.series, instance.stored_object = rows[Series], rows[StoredObject]
     instance.series.study = rows[Study]
     return instance
-
-
-def _from_column(field: "Field[Any, Any]", value: Any) -> Any:
-    """JSON comes as text."""
-    return json.loads(value) if isinstance(field, JSONField) and value is not None else value
 
 
 # --- Identity ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import { mprActions } from './mpr.js';
 import { fullscreenActions } from './fullscreen.js';
 import { layoutActions } from './layout.js';
 import { keptWorkActions } from './kept_work.js';
+import { exportActions } from './export.js';
 import { applyPreset, defaultWindow, fit, flip, invert, rotate, zoomBy } from './view.js';
 
 const PAGE = 10; // images passed by Page Up and Page Down
@@ -20,6 +21,7 @@ export function makeActions(context) {
     ...layoutActions(context),
     ...fullscreenActions(context),
     ...keptWorkActions(context),
+    ...exportActions(context),
   };
 }
 
@@ -70,6 +72,7 @@ function pageActions({ viewer, tools, panels, root, help }) {
     },
     panel: (name) => panels.toggle(name),
     overlay: () => root.toggleAttribute('data-plain'),
+    print: () => globalThis.print(),
     help: () => help.showModal(),
   };
 }

@@ -154,14 +154,36 @@ export class Crosshairs {
 export class CrosshairsTool extends BaseTool {
   static toolName = 'Crosshairs';
 
+  #isHeld = false;
+
   constructor(properties) {
     super(properties, { supportedInteractionTypes: ['Mouse', 'Touch'], configuration: {} });
   }
 
   preMouseDownCallback({ detail }) {
-    const { crosshairs, viewOf } = this.configuration;
-    crosshairs().grab(viewOf(detail.element), detail.currentPoints.canvas, detail.currentPoints.world);
+    this.#grab(detail.element, detail.currentPoints);
     return true;
+  }
+
+  /** A finger may be the first of two: nothing happens before it moves, or is lifted again. */
+  preTouchStartCallback() {
+    this.#isHeld = false;
+    return true;
+  }
+
+  touchDragCallback(event) {
+    if (!this.#isHeld) this.#grab(event.detail.element, event.detail.startPoints);
+    this.#isHeld = true;
+    this.mouseDragCallback(event);
+  }
+
+  touchTapCallback({ detail }) {
+    this.#grab(detail.element, detail.currentPoints);
+  }
+
+  #grab(element, { canvas, world }) {
+    const { crosshairs, viewOf } = this.configuration;
+    crosshairs().grab(viewOf(element), canvas, world);
   }
 
   mouseDragCallback({ detail }) {

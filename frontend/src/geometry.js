@@ -36,6 +36,7 @@ function readPlane({ imageId }) {
     depth: dot(position, normal),
     spacing: [plane.rowPixelSpacing, plane.columnPixelSpacing],
     size: [plane.rows, plane.columns],
+    thickness: Number(plane.sliceThickness) || 0, // 0 where it is not said
   };
 }
 

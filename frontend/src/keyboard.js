@@ -69,6 +69,8 @@ const SHORTCUTS = {
     ['Zoom out', ['-'], 'zoomOut'],
     ['Fit to the window', ['='], 'fit'],
     ['Text on or off', ['i'], 'overlay'],
+    ['Header of the image', ['g'], 'panel', 'tags'],
+    ['Print', ['P'], 'print'],
     ['This sheet', ['?'], 'help'],
   ],
 };

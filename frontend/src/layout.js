@@ -83,7 +83,7 @@ export class Layout {
     await loadHeaders(cells, lists);
     const { rows, columns, picks } = trim(this.#protocol, assign(cells, lists));
     if (!picks.some(Boolean)) return viewer.openFirst();
-    viewer.setGrid(rows, columns);
+    this.#setGrid(rows, columns);
     viewer.activate(viewer.panes[0]);
     for (const [index, pick] of picks.entries()) {
       const pane = viewer.panes[index];
@@ -100,8 +100,14 @@ export class Layout {
     const { rows, columns, cells } = this.#protocol;
     const [pick] = assign(cells.slice(0, 1), lists);
     if (!pick || cells[0].study === 'prior' || needsHeaders(cells)) return;
-    this.#viewer.setGrid(rows, columns);
+    this.#setGrid(rows, columns);
     this.#viewer.open(pick.series, this.#viewer.panes[0]);
+  }
+
+  /** What the page shows already, the preview among it, stays where the grid does. */
+  #setGrid(rows, columns) {
+    const viewer = this.#viewer;
+    if (viewer.rows !== rows || viewer.columns !== columns) viewer.setGrid(rows, columns);
   }
 
   async #seriesOfPrior() {
@@ -118,7 +124,7 @@ export class Layout {
     const viewer = this.#viewer;
     const found = await Promise.all(cells.map((cell) => cell && this.#find(cell)));
     if (!found.some(Boolean)) return false;
-    viewer.setGrid(rows, columns);
+    this.#setGrid(rows, columns);
     viewer.activate(viewer.panes[active] ?? viewer.panes[0]);
     for (const [index, series] of found.entries()) {
       const pane = viewer.panes[index];
@@ -147,12 +153,15 @@ async function loadHeaders(cells, lists) {
 const missing = ({ laterality, view, plane, description } = {}) =>
   ['No image', laterality, view, plane, description].filter(Boolean).join(' ');
 
-/** Keys of the menu of grids: after Q a digit for each of them. */
+/** Keys of the menu of grids: after Q a digit for each of them, wherever the focus is by then. */
 export function numberGrids(menu) {
-  menu.addEventListener('keydown', (event) => {
+  document.addEventListener('keydown', (event) => {
     const choice = menu.querySelectorAll('[data-action=grid]')[Number(event.key) - 1];
-    choice?.click();
-  });
+    if (!choice || !menu.matches(':popover-open')) return;
+    event.preventDefault();
+    event.stopPropagation();
+    choice.click();
+  }, { capture: true });
 }
 
 export const layoutActions = ({ layout, second, messages }) => ({

@@ -21,12 +21,15 @@ import { Mpr, overPlanes } from './mpr.js';
 import { OverlaysPanel } from './overlays_panel.js';
 import { Panels } from './panels.js';
 import { endPreviewWith } from './preview.js';
+import { preparePrinting } from './print.js';
 import { Rail } from './rail.js';
 import { readOutUnderPointer } from './readout.js';
 import { explainFailure } from './reasons.js';
 import { ReportPanel } from './report.js';
 import { drawPaneScale } from './scale.js';
 import { SecondWindow } from './second.js';
+import { Session } from './session.js';
+import { Tags } from './tags.js';
 import { Toolbar } from './toolbar.js';
 import { Tools } from './tools.js';
 import { Viewer } from './viewer.js';
@@ -53,10 +56,10 @@ async function start() {
     messages.notice('No WebGL: this browser draws images on the processor, which is slower.');
   }
   const viewer = new Viewer(find('#viewport'), study);
-  const { layout, overlays } = connect(viewer);
+  const { layout } = connect(viewer);
   endPreviewWith(viewer);
   readOutUnderPointer(viewer, find('#grid'));
-  await openStudy(viewer, layout, list, overlays);
+  await openStudy(viewer, layout, list);
 }
 
 /** Toolbar, keys and mouse of the viewer, and what the page shows of its state. */
@@ -78,6 +81,9 @@ function connect(viewer) {
   const toolbar = new Toolbar(find('#toolbar'), actions);
   listenToKeys(actions, help);
   new ReportPanel(find('#panel-report'), study, panels);
+  new Tags(find('#panel-tags'), context);
+  preparePrinting(viewer, find('#print'));
+  new Session(messages).ask();
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   mpr.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   mpr.addEventListener('change', () => {
@@ -96,7 +102,7 @@ function connect(viewer) {
   viewer.addEventListener('view', ({ detail }) => drawPaneScale(detail.pane));
   showPatientOf(viewer);
   connectDocuments(context);
-  const overlays = new OverlaysPanel(find('#panel-overlays'), new Layers(viewer), context);
+  new OverlaysPanel(find('#panel-overlays'), new Layers(viewer), context);
   guardIdentity(viewer, identity);
   numberGrids(find('#menu-grid'));
   document.addEventListener('second-window', ({ detail }) => second.open(detail));
@@ -113,15 +119,15 @@ function connect(viewer) {
   });
   // A page taken back from the history has no pixels, and its session may have ended.
   addEventListener('pageshow', (event) => event.persisted && location.reload());
-  return { ...context, overlays };
+  return context;
 }
 
 /** Measurements and key images; those that are kept already come after the first picture. */
 function keepWork(viewer, askText) {
   const [measurements, keyImages] = [new Measurements(viewer), new KeyImages(viewer)];
-  const work = new KeptWork(study, user, measurements, keyImages, messages);
+  const work = new KeptWork(study.uid, user, measurements, keyImages, messages);
   new MeasurementPanel(find('#panel-measurements'), work, viewer, { askText, saveButton: find('#save-work') });
-  viewer.addEventListener('view', () => work.load(), { once: true });
+  viewer.addEventListener('view', ({ detail }) => work.load(detail.pane.series.study.uid));
   return { measurements, keyImages, work };
 }
 
@@ -141,7 +147,7 @@ function showPatientOf(viewer) {
   viewer.addEventListener('active', show);
 }
 
-async function openStudy(viewer, layout, list, overlays) {
+async function openStudy(viewer, layout, list) {
   try {
     viewer.seriesList = await list;
   } catch (error) {
@@ -153,7 +159,6 @@ async function openStudy(viewer, layout, list, overlays) {
   opening.hide();
   await layout.open(rail, askedFor(viewer));
   rail.loadThumbnails();
-  await overlays.markKeyImages(rail);
 }
 
 function connectRail(viewer) {

@@ -5,7 +5,7 @@
  * is loading or shown.
  */
 import { cache } from '@cornerstonejs/core';
-import { addTool, ToolGroupManager, WindowLevelTool } from '@cornerstonejs/tools';
+import { addTool, MagnifyTool, ToolGroupManager, WindowLevelTool } from '@cornerstonejs/tools';
 
 import { CrosshairsTool } from './crosshairs.js';
 import { middleOf } from './geometry.js';
@@ -19,8 +19,9 @@ import { gatherVolume, whyNoVolume } from './volume.js';
 const PAGE = 10;
 const ZOOM_STEP = 1.25;
 const THICKNESSES = [1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 75, 100]; // mm
-const TOOLS = { ...FIXED, [CrosshairsTool.toolName]: [] };
 const CROSSHAIRS = CrosshairsTool.toolName;
+const { [MagnifyTool.toolName]: _stacksOnly, ...SHARED } = FIXED;
+const TOOLS = { ...SHARED, [CROSSHAIRS]: [] };
 
 export class Mpr extends EventTarget {
   #viewer;
@@ -250,8 +251,10 @@ export const mprActions = ({ mpr }) => ({
 });
 
 // What means the same with and without planes.
-const ANYWHERE = new Set(['mpr', 'crosshairs', 'slab', 'thicker', 'thinner', 'overlay', 'help', 'grid',
-  'nextSeries', 'previousSeries', 'panel', 'fullScreen']);
+const ANYWHERE = new Set([
+  'mpr', 'crosshairs', 'slab', 'thicker', 'thinner', 'nextSeries', 'previousSeries', 'link', 'grid',
+  'gridMenu', 'hangAnew', 'secondWindow', 'fullScreen', 'panel', 'overlay', 'help',
+]);
 
 /** While the reconstruction is open, what acts on the shown picture acts on its planes. */
 export function overPlanes(mpr, actions) {
@@ -276,6 +279,7 @@ function planeActions(mpr) {
     last: () => planes.goToEnd(1),
     nextPane: () => planes.activateNeighbour(1),
     previousPane: () => planes.activateNeighbour(-1),
+    maximise: () => planes.maximise(),
     zoomIn: () => planes.zoomBy(ZOOM_STEP),
     zoomOut: () => planes.zoomBy(1 / ZOOM_STEP),
     fit: () => planes.fit(),

@@ -60,6 +60,7 @@ export class Planes {
     this.#volume.vtkOpenGLTexture.releaseGraphicsResources(window.getOpenGLRenderWindow());
     for (const { viewport } of this.views) this.#engine.disableElement(viewport.id);
     this.#container.replaceChildren();
+    this.#container.removeAttribute('data-maximised');
     cache.removeVolumeLoadObject(this.#volume.volumeId); // its frames stay for the stacks
     this.views = [];
     this.#volume = undefined;
@@ -106,7 +107,14 @@ export class Planes {
 
   activateNeighbour(step) {
     const count = this.views.length;
-    this.views[(this.views.indexOf(this.active) + step + count) % count].element.focus();
+    const next = this.views[(this.views.indexOf(this.active) + step + count) % count];
+    this.activate(next);
+    next.element.focus({ preventScroll: true });
+  }
+
+  /** Give the active plane the whole place, or the others theirs back. */
+  maximise() {
+    this.#container.toggleAttribute('data-maximised');
   }
 
   #enable(view) {
@@ -130,6 +138,7 @@ export class Planes {
   #listen(view) {
     view.box.addEventListener('pointerdown', () => this.activate(view), true);
     view.box.addEventListener('focusin', () => this.activate(view));
+    view.box.addEventListener('dblclick', () => this.maximise());
     view.element.addEventListener(Events.CAMERA_MODIFIED, () => this.#write(view));
     view.element.addEventListener(Events.VOI_MODIFIED, () => this.#share(view));
     view.element.addEventListener('mousemove', (event) => this.#readOut(view, event));
@@ -263,7 +272,7 @@ export class Planes {
   #unit() {
     const { instance } = this.#frame;
     if (this.#start.image.preScale?.scalingParameters?.suvbw) return 'SUVbw';
-    return text(instance, '00281054') || (text(instance, '00080060') === 'CT' ? 'HU' : '');
+    return text(instance, '00281054') || text(instance, '00541001') || (text(instance, '00080060') === 'CT' ? 'HU' : '');
   }
 }
 

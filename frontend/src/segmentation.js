@@ -6,7 +6,8 @@
 import { number, text } from './attributes.js';
 import { colourNumber, colourOfLab, rgbOf } from './colours.js';
 import { instanceUrl, RequestError } from './dicomweb.js';
-import { distance, isParallel, makePlane, planeOf } from './frame_planes.js';
+import { distance, isParallel, makePlane } from './frame_planes.js';
+import { planeOf } from './geometry.js';
 import { refersTo } from './references.js';
 
 const CLASSES = ['1.2.840.10008.5.1.4.1.1.66.4', '1.2.840.10008.5.1.4.1.1.66.7']; // and of label maps
@@ -98,7 +99,7 @@ export class Segmentation {
       const near = new Map(); // the nearest frame of each segment
       this.#frames.forEach(({ plane: own, segment }, index) => {
         if (!own || !isParallel(own, plane)) return;
-        const away = Math.abs(distance(plane, own.origin));
+        const away = Math.abs(distance(plane, own.position));
         if (away > Math.max(own.thickness, 0.1) / 2 || away >= (near.get(segment)?.away ?? Infinity)) return;
         near.set(segment, { index, plane: own, away });
       });
@@ -178,7 +179,7 @@ function describeFrame(instance, shared, own) {
     segment: number(macro('0062000A'), '0062000B'),
     plane: makePlane({
       frameOfReference: text(instance, '00200052'),
-      origin: macro('00209113')['00200032']?.Value,
+      position: macro('00209113')['00200032']?.Value,
       orientation: macro('00209116')['00200037']?.Value,
       spacing: measures['00280030']?.Value,
       thickness: number(measures, '00180088') ?? number(measures, '00180050'),

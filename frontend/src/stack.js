@@ -35,7 +35,7 @@ export class Stack {
     element.addEventListener(Events.IMAGE_RENDERED, () => this.#onRendered());
     element.addEventListener(Events.VOI_MODIFIED, () => this.#onChanged());
     element.addEventListener(Events.CAMERA_MODIFIED, () => this.#onChanged());
-    this.#observer = new ResizeObserver(() => this.#engine.resize(true, true));
+    this.#observer = new ResizeObserver(() => this.#resize());
     this.#observer.observe(element);
   }
 
@@ -49,6 +49,18 @@ export class Stack {
     });
     this.#element.tabIndex = 0; // enableElement takes it out of the tab order
     this.#element.dispatchEvent(new Event('viewport-enabled', { bubbles: true }));
+  }
+
+  /** What fitted fits again; zoom and shift are shares of that (but not on the processor). */
+  #resize() {
+    if (this.shown === undefined || isCpuRendering() || !this.#element.clientWidth) {
+      this.#engine.resize(true, true);
+      return;
+    }
+    const presentation = this.viewport.getViewPresentation();
+    this.#engine.resize(true, false);
+    this.viewport.setViewPresentation(presentation);
+    this.viewport.render();
   }
 
   get viewport() {
@@ -136,12 +148,19 @@ export class Stack {
   async #display() {
     const { frame, frames, wanted } = this;
     try {
-      if (this.#mounted === frames) await this.viewport.setImageIdIndex(wanted);
+      if (this.#mounted === frames) await this.#step(wanted);
       else await this.#setStack(frames, wanted);
       this.viewport.render(); // a frame that the viewport still holds is not drawn again by itself
     } catch (error) {
       if (frame === this.frame) this.#fail(error);
     }
+  }
+
+  /** The CPU backend keeps the window on the screen but names that of the new image's header. */
+  async #step(index) {
+    const { voiRange } = this.viewport.getProperties();
+    await this.viewport.setImageIdIndex(index);
+    if (isCpuRendering() && voiRange) this.viewport.setProperties({ voiRange });
   }
 
   /** A new viewport for a new stack: zoom, turns and window of the last one do not carry over. */

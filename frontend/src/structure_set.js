@@ -1,7 +1,7 @@
 /** Radiotherapy structure sets (PS3.3 C.8.8.5, C.8.8.6): outlines in the patient, drawn on the images they cut. */
 import { number, text } from './attributes.js';
 import { colourNumber, colourOfRgb } from './colours.js';
-import { dot, planeOf } from './frame_planes.js';
+import { dot, planeOf } from './geometry.js';
 
 const STORAGE = '1.2.840.10008.5.1.4.1.1.481.3';
 const MAX_POINTS = 4_000_000;
@@ -42,7 +42,7 @@ export class StructureSet {
     context.save();
     context.globalAlpha = this.opacity;
     context.lineWidth = 2;
-    const origin = dot(plane.normal, plane.origin);
+    const origin = plane.depth;
     for (const item of this.items) {
       if (!item.isVisible || item.frameOfReference !== plane.frameOfReference) continue;
       context.strokeStyle = item.colour;

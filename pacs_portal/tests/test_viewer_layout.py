@@ -40,16 +40,17 @@ def picture(page, number=1) -> np.ndarray:
 
 @pytest.fixture
 def store(portal, tmp_path):
-    """Imports a made file."""
+    """Imports made files: for each the UID of its study and what its header says."""
 
-    def store(uid, **attributes):
-        attributes = {
-            "StudyInstanceUID": uid, "SeriesInstanceUID": f"{uid}.1", "SOPInstanceUID": f"{uid}.1.1",
-            "Rows": 64, "Columns": 64, "PixelData": np.arange(64 * 64, dtype="<u2").tobytes(),
-        } | attributes  # fmt: skip
-        path = tmp_path / f"{attributes['SOPInstanceUID']}.dcm"
-        path.write_bytes(make_file(**attributes))
-        portal.manage("import_dicom", str(path))
+    def store(*files):
+        for number, (uid, attributes) in enumerate(files):
+            defaults = {
+                "StudyInstanceUID": uid, "SeriesInstanceUID": f"{uid}.1",
+                "SOPInstanceUID": f"{uid}.1.1", "Rows": 64, "Columns": 64,
+                "PixelData": np.arange(64 * 64, dtype="<u2").tobytes(),
+            }  # fmt: skip
+            (tmp_path / f"{number}.dcm").write_bytes(make_file(**defaults | attributes))
+        portal.manage("import_dicom", str(tmp_path))
 
     return store
 
@@ -202,12 +203,19 @@ def test_mammograms_hang_in_four_views_whatever_their_order_and_a_missing_one_is
         "SELECT study_instance_uid FROM studies_study WHERE 'MG' = ANY (modalities_in_study)"
         " AND number_of_study_related_series = 4 ORDER BY id",
     )
-    for number, (side, view) in enumerate([("L", "CC"), ("R", "MLO"), ("R", "CC")], start=1):
-        store(
-            "2.25.811", PatientID="VIEWS", Modality="MG", BodyPartExamined="BREAST",
-            SOPInstanceUID=f"2.25.811.1.{number}", InstanceNumber=str(number), ViewPosition=view,
-            ImageLaterality=side,
-        )  # fmt: skip
+    mammogram = {"PatientID": "VIEWS", "Modality": "MG", "BodyPartExamined": "BREAST"}
+    views = {
+        number: {"InstanceNumber": number, "ImageLaterality": side, "ViewPosition": view}
+        for number, (side, view) in zip(
+            "123", [("L", "CC"), ("R", "MLO"), ("R", "CC")], strict=True
+        )
+    }
+    store(
+        *(
+            ("2.25.811", mammogram | view | {"SOPInstanceUID": f"2.25.811.1.{number}"})
+            for number, view in views.items()
+        )
+    )
 
     open_viewer(page, study)
     wait_for_panes(page, 4)
@@ -354,6 +362,7 @@ def test_a_prior_hangs_beside_the_current_study_and_is_named_as_such(page, store
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
 
+    assert asked.count("2.25.821/hanging/") == 1  # by the page and by its script, once
     assert panes(page) == ["2.25.823.1", "2.25.822.1"]
     assert label == "PRIOR 2023-03-01 · 12 months earlier"
     assert [group.split("\n")[0] for group in groups] == ["LATER 2025-03-01", "PRIOR 2023-03-01"]
@@ -365,11 +374,12 @@ def test_a_prior_hangs_beside_the_current_study_and_is_named_as_such(page, store
 
 
 def test_the_images_of_another_person_are_hidden_until_they_are_asked_for(page, store):
-    store("2.25.831", PatientID="GUARD", Modality="DX", PatientName="Right^Anna")
+    guarded = {"PatientID": "GUARD", "Modality": "DX"}
+    wrong = {"PatientName": "Wrong^Berta", "PatientBirthDate": "19711111"}
     store(
-        "2.25.832", PatientID="GUARD", Modality="DX", PatientName="Wrong^Berta",
-        PatientBirthDate="19711111", StudyDate="20230105",
-    )  # fmt: skip
+        ("2.25.831", guarded | {"PatientName": "Right^Anna"}),
+        ("2.25.832", guarded | wrong | {"StudyDate": "20230105"}),
+    )
 
     open_viewer(page, "2.25.831")
     wait_for_panes(page, 2)
@@ -443,8 +453,10 @@ def test_a_second_window_shows_the_prior_and_both_warn_when_it_shows_somebody_el
     page, store, mr, complaints
 ):
     chest = {"PatientID": "WINDOWS", "Modality": "DX", "BodyPartExamined": "CHEST"}
-    store("2.25.841", StudyDate="20240301", **chest)
-    store("2.25.842", StudyDate="20230301", **chest)
+    store(
+        ("2.25.841", chest | {"StudyDate": "20240301"}),
+        ("2.25.842", chest | {"StudyDate": "20230301"}),
+    )
     open_viewer(page, "2.25.841")
     wait_for_panes(page, 2)
 

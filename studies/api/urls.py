@@ -3,6 +3,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 import studies.uids  # noqa: F401 - registers <uid:…>
 from studies.api import annotations, reading, reports, views
+from studies.api.dictionary import DictionaryView
 
 app_name = "api"
 
@@ -35,5 +36,6 @@ urlpatterns = [
         name="measurements",
     ),
     path("studies/<uid:study>/key-images/", annotations.KeyImagesView.as_view(), name="key-images"),
+    path("dicom/dictionary/", DictionaryView.as_view(), name="dictionary"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -61,8 +61,9 @@ class Selection:
 # --- Selecting -----------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=64)
 def select(
-    level: Level, *, parents: int, asked: Iterable[str] = (), everything: bool = False
+    level: Level, *, parents: int, asked: frozenset[str] = frozenset(), everything: bool = False
 ) -> Selection:
     """What the answer to a search holds (PS3.18 Tables 10.6.3-3 to 10.6.3-5).
 

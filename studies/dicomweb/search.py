@@ -113,7 +113,7 @@ def _selection(parameters: QueryDict, level: Level, keys: Iterable[str], parents
     for field in fields:
         if not tag_path(field):
             raise InvalidQueryError(f"{field[:64]} in includefield is not an attribute")
-    return select(level, parents=parents, asked=map(tag_path, (*fields, *keys)))
+    return select(level, parents=parents, asked=frozenset(map(tag_path, (*fields, *keys))))
 
 
 # --- Answer --------------------------------------------------------------------------------------

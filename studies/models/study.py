@@ -141,6 +141,12 @@ class Study(PatientIdentity):
                 OpClass(Upper("accession_number"), "text_pattern_ops"), name="study_by_accession"
             ),
             GinIndex(OpClass("patient_name_folded", "gin_trgm_ops"), name="study_by_part_of_name"),
+            # Of the names with a second group, which a search by the beginning has to look for too.
+            GinIndex(
+                OpClass("patient_name_folded", "gin_trgm_ops"),
+                name="study_by_other_groups_of_name",
+                condition=models.Q(patient_name_folded__contains="="),
+            ),
             GinIndex(
                 OpClass(Upper("study_description"), "gin_trgm_ops"),
                 name="study_by_part_of_description",

@@ -19,7 +19,8 @@ PROGRAMS = [
     "/api/studies/", "/api/studies/1.2.3/", "/api/studies/1.2.3/hanging/",
     "/api/studies/1.2.3/presentation/", "/api/studies/1.2.3/measurements/",
     "/api/studies/1.2.3/key-images/", "/api/studies/1.2.3/report/",
-    "/api/studies/1.2.3/report/templates/", "/api/schema/", "/dicom-web/", "/dicom-web/studies",
+    "/api/studies/1.2.3/report/templates/", "/api/schema/", "/api/session/",
+    "/api/dicom/dictionary/", "/dicom-web/", "/dicom-web/studies",
     "/dicom-web/series", "/dicom-web/instances", "/dicom-web/studies/1.2.3",
     "/dicom-web/studies/1.2.3/series", "/dicom-web/studies/1.2.3/metadata",
     "/dicom-web/studies/1.2.3/series/1.2.3.9/metadata",
@@ -36,7 +37,7 @@ PROGRAMS = [
     "/dicom-web/studies/1.2.3/series/1.2.3.9/instances",
 ]  # fmt: skip
 LISTS = {
-    "/", "/api/studies/", "/api/schema/", "/dicom-web/", "/dicom-web/studies", "/dicom-web/series",
+    "/", "/api/studies/", "/api/schema/", "/api/session/", "/api/dicom/dictionary/", "/dicom-web/", "/dicom-web/studies", "/dicom-web/series",
     "/dicom-web/instances", "/dicom-web/studies/1.2.3/series",
     "/dicom-web/studies/1.2.3/instances", "/dicom-web/studies/1.2.3/series/1.2.3.9/instances",
 }  # fmt: skip
