@@ -11,7 +11,7 @@ AXIAL = [1, 0, 0, 0, 1, 0]
 CORONAL = [1, 0, 0, 0, 0, -1]
 FRAME_OF_REFERENCE = "2.25.99"
 INTERCEPT = -1000
-SIDE = 32  # pixels
+SIDE = 33  # pixels: odd, so that the middle of the image is that of a pixel
 PIXEL_MM = 2
 
 
@@ -20,7 +20,9 @@ def value_at(column: int, row: int, index: int) -> int:
     return column + SIDE * row + SIDE * SIDE * index + INTERCEPT
 
 
-def write_stack(directory: Path, study: str, number: int, positions: list, **attributes: Any) -> str:
+def write_stack(
+    directory: Path, study: str, number: int, positions: list, **attributes: Any
+) -> str:
     """A series of axial slices, the first of which is at the first position; its UID."""
     series = f"{study}.{number}"
     for index, position in enumerate(positions):
