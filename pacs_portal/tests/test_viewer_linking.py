@@ -176,6 +176,8 @@ def test_the_scale_bar_is_as_long_as_it_says_and_names_the_plane_it_is_true_in(
     region = {
         "RegionSpatialFormat": 1, "PhysicalUnitsXDirection": 3, "PhysicalUnitsYDirection": 3,
         "PhysicalDeltaX": 0.1, "PhysicalDeltaY": 0.1,
+        "RegionLocationMinX0": 0, "RegionLocationMinY0": 0,
+        "RegionLocationMaxX1": SIDE - 1, "RegionLocationMaxY1": SIDE - 1,
     }  # fmt: skip
     scaled = write_stack(tmp_path, study, 1, upwards(1))
     projected = write_stack(
@@ -237,47 +239,44 @@ class Fingers:
         self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
-def test_a_tablet_is_used_by_fingers(browser, portal, radiologist, tmp_path):
-    study = "2.25.717"
-    write_stack(tmp_path, study, 1, upwards(20))
+@pytest.fixture
+def tablet(browser, portal, radiologist, tmp_path):
+    """A page with 20 images on a screen for fingers."""
+    write_stack(tmp_path, "2.25.717", 1, upwards(20))
     portal.manage("import_dicom", str(tmp_path))
     with browser.new_context(
         base_url=portal.url, storage_state=radiologist, has_touch=True,
         viewport={"width": 1024, "height": 768},
     ) as context:  # fmt: skip
         page = context.new_page()
-        open_images(page, study)
-        fingers = Fingers(page)
-        box = page.locator(".picture").bounding_box()
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        looks = [_look(page)]
+        open_images(page, "2.25.717")
+        yield page
 
-        for starts, ends in [
-            ([(x, y)], [(x, y + 100)]),  # one finger: the tool, which is Scroll
-            ([(x - 40, y), (x + 40, y)], [(x - 80, y), (x + 80, y)]),
-            ([(x - 60, y), (x + 60, y)], [(x - 60, y - 100), (x + 60, y - 100)]),
-        ]:
-            fingers.move(starts, ends)
-            looks.append(_look(page))
-        before = grey(page, ".pane")
-        fingers.move([(x - 60, y), (x, y), (x + 60, y)], [(x, y), (x + 60, y), (x + 120, y)])
-        looks.append(_look(page))
-        shift = np.abs(grey(page, ".pane") - before).mean()
-        page.locator("[data-tool=WindowLevel]").tap()
-        fingers.move([(x, y)], [(x + 60, y)])
-        looks.append(_look(page))
-        page.locator("[data-action=mpr]").tap()
-        page.wait_for_selector("#mpr[data-state=shown]", timeout=60_000)
-        targets = page.locator("button:visible, select:visible, a:visible").evaluate_all(
-            "all => all.map((one) => Math.min(one.offsetWidth, one.offsetHeight))"
-        )
-        axial = page.locator("[data-plane=axial] .picture").bounding_box()
-        x, y = axial["x"] + axial["width"] / 2, axial["y"] + axial["height"] / 2
-        places = [_places(page)]
-        fingers.move([(x - 40, y), (x + 40, y)], [(x - 40, y - 80), (x + 40, y - 80)])
-        places.append(_places(page))
-        fingers.move([(x, y)], [(x + 40, y + 20)])
-        places.append(_places(page))
+
+def middle(page, picture) -> tuple[float, float]:
+    box = page.locator(picture).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_fingers_scroll_zoom_shift_and_use_the_tool(tablet):
+    fingers = Fingers(tablet)
+    x, y = middle(tablet, ".pane .picture")
+    looks = [_look(tablet)]
+
+    for starts, ends in [
+        ([(x, y)], [(x, y + 100)]),  # one finger: the tool, which is Scroll
+        ([(x - 40, y), (x + 40, y)], [(x - 80, y), (x + 80, y)]),
+        ([(x - 60, y), (x + 60, y)], [(x - 60, y - 100), (x + 60, y - 100)]),
+    ]:
+        fingers.move(starts, ends)
+        looks.append(_look(tablet))
+    before = grey(tablet, ".pane")
+    fingers.move([(x - 60, y), (x, y), (x + 60, y)], [(x, y), (x + 60, y), (x + 120, y)])
+    looks.append(_look(tablet))
+    shift = np.abs(grey(tablet, ".pane") - before).mean()
+    tablet.locator("[data-tool=WindowLevel]").tap()
+    fingers.move([(x, y)], [(x + 60, y)])
+    looks.append(_look(tablet))
 
     (index, zoom, window), *_ = looks
     assert looks[1][0] > index
@@ -287,12 +286,33 @@ def test_a_tablet_is_used_by_fingers(browser, portal, radiologist, tmp_path):
     assert looks[3][1:] == looks[2][1:]
     assert looks[4] == looks[3]  # three fingers shift the picture and change nothing else
     assert shift > 1
+    assert looks[5][:2] == looks[4][:2]
     assert looks[5][2] != window
+
+
+def test_fingers_scroll_planes_and_drag_their_crosshairs(tablet):
+    tablet.locator("[data-action=mpr]").tap()
+    tablet.wait_for_selector("#mpr[data-state=shown]", timeout=60_000)
+    targets = tablet.locator("button:visible, select:visible, a:visible").evaluate_all(
+        "all => all.map((one) => Math.min(one.offsetWidth, one.offsetHeight))"
+    )
+    fingers = Fingers(tablet)
+    x, y = middle(tablet, "[data-plane=axial] .picture")
+    places = [_places(tablet)]
+
+    for starts, ends in [
+        ([(x - 40, y), (x + 40, y)], [(x - 40, y - 80), (x + 40, y - 80)]),
+        ([(x, y)], [(x + 40, y + 20)]),
+    ]:
+        fingers.move(starts, ends)
+        places.append(_places(tablet))
+
     assert min(targets) >= 44
     assert places[1][0] != places[0][0]  # two fingers scroll the plane under them,
     assert places[1][1:] == places[0][1:]  # and take nothing else along,
     assert places[2][0] == places[1][0]
-    assert places[2][1:] != places[1][1:]  # one drags the crosshairs
+    assert places[2][1] != places[1][1]  # one drags the crosshairs
+    assert places[2][2] != places[1][2]
 
 
 def _look(page) -> tuple[int, int, str]:

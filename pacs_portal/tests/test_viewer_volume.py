@@ -127,7 +127,7 @@ class Plane:
         lines = page.locator(f"{name} .crosshairs .line").evaluate_all(
             "lines => lines.map((line) => ['x1', 'y1'].map((name) => +line.getAttribute(name)))"
         )
-        self.middle = np.mean(lines, axis=0) + [box["x"], box["y"]]
+        self.middle = np.mean(lines, axis=0) + np.array((box["x"], box["y"]))
         self.axes = self.AXES[name]
         self.point = point
 
