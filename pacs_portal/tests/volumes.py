@@ -11,7 +11,7 @@ AXIAL = [1, 0, 0, 0, 1, 0]
 CORONAL = [1, 0, 0, 0, 0, -1]
 FRAME_OF_REFERENCE = "2.25.99"
 INTERCEPT = -1000
-SIDE = 32  # pixels
+SIDE = 33  # pixels: odd, so that the middle of the image is that of a pixel
 PIXEL_MM = 2
 
 
