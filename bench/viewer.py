@@ -160,12 +160,7 @@ def measure_first(
 
 
 def measure_stack(
-    browser: Browser,
-    application: Application,
-    study: str,
-    network: Any,
-    figures: Figures,
-    slices: int,
+    browser: Browser, application: Application, study: Any, network: Any, figures: Figures
 ) -> None:
     """One cold visit that stays until all frames are there, or no more come; then it scrolls."""
     with browser.visitor() as context:

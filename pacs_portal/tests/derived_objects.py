@@ -120,6 +120,20 @@ def presentation_state(image: Dataset) -> bytes:
     return to_file(made)
 
 
+def corner_state(image: Dataset) -> bytes:
+    """Of the same slice: the upper left 21 columns and rows, turned, then flipped, with a shutter."""
+    made = hd.pr.GrayscaleSoftcopyPresentationState(
+        [image], PR, 5, f"{PR}.2", 2, **_ABOUT, content_label="CORNER",
+    )  # fmt: skip
+    made.ImageRotation, made.ImageHorizontalFlip = 90, "Y"
+    (area,) = made.DisplayedAreaSelectionSequence
+    area.DisplayedAreaBottomRightHandCorner = [21, 21]
+    made.ShutterShape, made.ShutterPresentationValue = "RECTANGULAR", 0
+    made.ShutterLeftVerticalEdge, made.ShutterRightVerticalEdge = "3", "18"
+    made.ShutterUpperHorizontalEdge, made.ShutterLowerHorizontalEdge = "3", "18"
+    return to_file(made)
+
+
 def key_objects(image: Dataset) -> bytes:
     content = hd.ko.KeyObjectSelection(codes.DCM.ForReferringProvider, [image])
     made = hd.ko.KeyObjectSelectionDocument(

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from pacs_portal.tests import derived_objects as derived
@@ -27,7 +28,8 @@ def derived_study(portal):
         **{f"ct{n}": derived.to_file(image) for n, image in enumerate(images)},
         "seg": derived.segmentation(images),
         "rtstruct": derived.structure_set(),
-        "pr": derived.presentation_state(images[1]),
+        "pr1": derived.presentation_state(images[1]),
+        "pr2": derived.corner_state(images[1]),
         "ko": derived.key_objects(images[1]),
         "sr": derived.to_file(report),
         "pdf": derived.encapsulated(derived.PDF, 1),
@@ -70,12 +72,16 @@ def picture(page) -> np.ndarray:
 
 
 def colour(shown: np.ndarray, column: float, row: float) -> list[int]:
-    """What lies over a pixel of the image, which fills the pane as far as it goes."""
+    """What lies over a pixel of the image, which is as high as the pane."""
     height, width, _ = shown.shape
-    side = min(height, width)
-    x = (width - side) / 2 + (column + 0.5) / SIZE * side
-    y = (height - side) / 2 + (row + 0.5) / SIZE * side
+    x = width / 2 + (column + 0.5 - SIZE / 2) / SIZE * height
+    y = (row + 0.5) / SIZE * height
     return shown[int(y), int(x)].tolist()
+
+
+def of_interest(complaints: list[str]) -> list[str]:
+    """All but that the server draws no thumbnail of a video."""
+    return [line for line in complaints if "/thumbnail)" not in line]
 
 
 def is_grey(rgb, tolerance=6) -> bool:
@@ -84,15 +90,18 @@ def is_grey(rgb, tolerance=6) -> bool:
 
 def test_a_report_is_read_and_its_links_open_the_images_it_speaks_of(page, complaints):
     open_series(page, "1.2.3.10")
+    page.wait_for_selector(".document :text('A nodule')")
     said = page.inner_text(".pane .document")
 
+    violations = Axe().run(page).response["violations"]
     page.click("text=CT 1, number 3")
     page.wait_for_selector("#viewport[data-state=shown]")
 
+    assert [rule["id"] for rule in violations] == []
     assert "Chest report" in said
     assert "A nodule" in said
     assert page.get_attribute("#viewport", "data-sop-instance-uid") == f"{CT}.3"
-    assert complaints == []
+    assert of_interest(complaints) == []
 
 
 def test_key_images_are_marked_and_listed(page, complaints):
@@ -109,7 +118,7 @@ def test_key_images_are_marked_and_listed(page, complaints):
 
     assert marks == {1: False, 2: True}
     assert page.get_attribute("#viewport", "data-sop-instance-uid") == f"{CT}.2"
-    assert complaints == []
+    assert of_interest(complaints) == []
 
 
 def test_segments_lie_over_their_pixels_and_nowhere_else(page, complaints):
@@ -143,7 +152,7 @@ def test_segments_lie_over_their_pixels_and_nowhere_else(page, complaints):
     assert is_grey(colour(without, 45, 45))
     assert is_grey(colour(hidden, 45, 45))
     assert not is_grey(colour(hidden, 25, 25))
-    assert complaints == []
+    assert of_interest(complaints) == []
 
 
 def test_structures_are_outlined_on_the_slice_that_they_cut(page, complaints):
@@ -151,17 +160,19 @@ def test_structures_are_outlined_on_the_slice_that_they_cut(page, complaints):
     page.click("button:has-text('Overlays')")
     page.click("#panel-overlays fieldset:has-text('Plan structures') input[type=checkbox]")
     page.wait_for_selector("#panel-overlays >> text=Target")
+    violations = Axe().run(page).response["violations"]
     page.locator(".picture").first.focus()
     show_slice(page, 2)
     on = picture(page)
     show_slice(page, 1)
     off = picture(page)
 
+    assert [rule["id"] for rule in violations] == []
     assert colour(on, 30, 10)[2] > colour(on, 30, 10)[0] + 60
     assert colour(on, 10, 30)[2] > colour(on, 10, 30)[0] + 60
     assert is_grey(colour(on, 30, 30))
     assert is_grey(colour(off, 30, 10))
-    assert complaints == []
+    assert of_interest(complaints) == []
 
 
 def test_a_presentation_state_is_applied_to_its_image_and_no_other(page, complaints):
@@ -189,7 +200,33 @@ def test_a_presentation_state_is_applied_to_its_image_and_no_other(page, complai
     assert count == 0
     assert colour(other, 3, 3)[0] < 40
     assert colour(other, 30, 30)[0] > 110
-    assert complaints == []
+    assert of_interest(complaints) == []
+
+
+def test_a_presentation_state_turns_flips_enlarges_and_hides(page, complaints):
+    open_series(page, PR)
+    page.select_option(".document select", index=1)
+    page.click("text=Apply it to its images")
+    page.wait_for_selector(".sheet .shutter")
+    page.wait_for_timeout(500)
+    shown = picture(page)
+    letters = {edge: page.inner_text(f"[data-overlay={edge}]") for edge in ("top", "left", "right")}
+    page.click("button:has-text('Overlays')")
+    page.select_option("#panel-overlays label:has-text('Presentation') select", index=0)
+    page.wait_for_selector(".sheet .shutter", state="detached")
+    page.wait_for_timeout(500)
+    plain = page.inner_text("[data-overlay=top]")
+
+    # A turn to the right brings what was left (R) up; a flip then what was front (A) to the left.
+    assert letters == {"top": "R", "left": "A", "right": "P"}
+    assert plain == "A"
+    # Of 21 columns and rows, the first two and those from the 19th on lie under the shutter.
+    part = SIZE / 21
+    assert colour(shown, 5 * part, 5 * part)[0] < 40  # the dark corner
+    assert colour(shown, 14 * part, 14 * part)[0] > 110
+    assert colour(shown, 19.5 * part, 14 * part) == [0, 0, 0]
+    assert colour(shown, 1 * part, 14 * part) == [0, 0, 0]
+    assert of_interest(complaints) == []
 
 
 def test_a_pdf_is_shown_and_what_is_none_is_named(page, complaints):
@@ -200,7 +237,7 @@ def test_a_pdf_is_shown_and_what_is_none_is_named(page, complaints):
     page.select_option(".document select", index=1)
     page.wait_for_selector(".document p:has-text('no PDF')")
 
-    assert shown == 1 or "shows no PDF" in said
+    assert shown == 1, said
     assert page.locator(".document a:has-text('Save the document')").count() == 1
     assert [line for line in complaints if "406" not in line] == []
 
@@ -218,7 +255,7 @@ def test_a_video_plays_and_what_the_browser_cannot_play_is_named(page, complaint
 
     assert size == [32, 32]
     assert page.locator(".document a:has-text('Download DICOM file')").count() == 1
-    assert complaints == []
+    assert of_interest(complaints) == []
 
 
 def test_an_electrocardiogram_is_drawn_on_paper_with_its_leads_and_findings(page, complaints):
@@ -252,7 +289,7 @@ def test_an_electrocardiogram_is_drawn_on_paper_with_its_leads_and_findings(page
     assert "RITMO SINUSALE" in said
     assert "25 mm/s and 10 mm/mV" in label
     assert height_of(doubled) == pytest.approx(2 * height_of(first), rel=0.02)
-    assert complaints == []
+    assert of_interest(complaints) == []
 
 
 def height_of(path: str) -> float:
@@ -269,4 +306,4 @@ def test_what_is_broken_or_unknown_is_said_in_words(page, complaints):
 
     assert "The waveform cannot be drawn." in broken
     assert "Download DICOM file" in broken
-    assert complaints == []
+    assert of_interest(complaints) == []
