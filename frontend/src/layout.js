@@ -54,10 +54,10 @@ export class Layout {
 
   /** Forget how the study was left, and hang it by its protocol. */
   async hangAnew() {
-    this.#keeper.forget();
+    await this.#keeper.forget();
     this.#viewer.closeAll();
     await this.#hang();
-    this.#keeper.forget(); // the closing and hanging are none of the reader's doing
+    await this.#keeper.forget(); // the closing and hanging are none of the reader's doing
     await sendJson('DELETE', `/api/studies/${this.#viewer.study.uid}/presentation/`);
   }
 
