@@ -2,10 +2,11 @@
 FROM python:3.13-alpine AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
-COPY requirements.txt .
+COPY requirements.txt requirements-image.txt ./
 # Tests that packages bring along, and pip itself, have no work in production.
 RUN python -m venv /venv \
     && /venv/bin/pip install --only-binary :all: -r requirements.txt \
+    && /venv/bin/pip install --only-binary :all: --target /tmp/brotli -r requirements-image.txt \
     && find /venv -type d \( -name tests -o -name __pycache__ \) -prune -exec rm -rf {} + \
     && /venv/bin/python -m pip uninstall --yes pip
 COPY manage.py ./
@@ -16,8 +17,8 @@ COPY analytics analytics
 COPY monitoring monitoring
 COPY templates templates
 RUN find . -type d -name tests -prune -exec rm -rf {} + \
-    && SECRET_KEY=build ALLOWED_HOSTS=build PACS_VAR_DIR=/tmp/build PACS_STATIC_ROOT=/app/static \
-       /venv/bin/python manage.py collectstatic --noinput --verbosity 0
+    && PYTHONPATH=/tmp/brotli SECRET_KEY=build ALLOWED_HOSTS=build PACS_VAR_DIR=/tmp/build \
+       PACS_STATIC_ROOT=/app/static /venv/bin/python manage.py collectstatic --noinput --verbosity 0
 
 FROM python:3.13-alpine
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \

@@ -1,4 +1,4 @@
-/** Vite plugin: leaves out parts of Cornerstone3D 5.14 that this viewer never runs, and mends four.
+/** Vite plugin: leaves out parts of Cornerstone3D 5.14 that this viewer never runs, and mends three.
  *
  * Each rule names the file it changes; a build fails when upstream no longer looks as expected.
  */
@@ -77,16 +77,6 @@ const REPAIRS = [
           '[imageFrame.pixelData.constructor.name];' +
           ' if (Signed) { const { buffer, byteOffset, length } = imageFrame.pixelData;' +
           ' imageFrame.pixelData = new Signed(buffer, byteOffset, length); }',
-      ],
-    ],
-  },
-  {
-    // Signed values of 8 bits: upstream takes two of them for one of 16.
-    file: /dicom-image-loader\/dist\/esm\/shared\/decoders\/decodeJPEGLossless\.js$/,
-    edits: [
-      [
-        'imageFrame.pixelData = new Int16Array(decompressedData.buffer);',
-        'imageFrame.pixelData = new (byteOutput === 1 ? Int8Array : Int16Array)(decompressedData.buffer);',
       ],
     ],
   },

@@ -11,6 +11,7 @@ import { markedAsRgb } from './jpeg.js';
 
 const MEBIBYTE = 1024 * 1024;
 const SILENCE_MS = 30_000;
+const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
 const JPEG_BASELINE = '1.2.840.10008.1.2.4.50';
 const requests = new Map(); // image id → FrameRequest, as long as bytes arrive
 let readersWaiting = 0;
@@ -85,7 +86,7 @@ async function fetchAndDecode(imageId, options, onFailedRequest) {
 }
 
 async function fetchFrame(imageId, onFailedRequest) {
-  const request = new FrameRequest(imageId);
+  const request = new FrameRequest(imageId, isOfSignedBytes(imageId) ? EXPLICIT_LITTLE_ENDIAN : '*');
   requests.set(imageId, request);
   try {
     return await request.answer;
@@ -95,6 +96,12 @@ async function fetchFrame(imageId, onFailedRequest) {
   } finally {
     requests.delete(imageId);
   }
+}
+
+/** Of which the library's decoders lose the signs, or take two for one; so the server decodes them. */
+function isOfSignedBytes(imageId) {
+  const { bitsAllocated, pixelRepresentation } = metaData.get('imagePixelModule', imageId);
+  return bitsAllocated === 8 && pixelRepresentation === 1;
 }
 
 function isRgbJpeg(imageId, transferSyntax) {

@@ -1,8 +1,9 @@
-/** Requests for frames: one each, in the transfer syntax in which they are stored. */
+/** Requests for frames, one each. */
 import { RequestError } from './dicomweb.js';
 
-// The page preloads its first frame under this very address (templates/studies/viewer.html).
-const AS_STORED = '?accept=application/octet-stream;transfer-syntax=*';
+// The page preloads its first frame as it is stored (`*`) under this very address, see
+// templates/studies/viewer.html.
+const ACCEPT = '?accept=application/octet-stream;transfer-syntax=';
 const SYNTAX = /transfer-syntax=([\d.]+)/;
 
 const frameUrl = (imageId) => imageId.slice('wadors:'.length);
@@ -14,9 +15,10 @@ export class FrameRequest {
   readers = 0; // who wait for it, other than for those who only fetch ahead
   onProgress = () => {};
 
-  constructor(imageId) {
+  /** @param transferSyntax in which it is to come; `*` is the one in which it is stored */
+  constructor(imageId, transferSyntax) {
     const xhr = this.#xhr;
-    xhr.open('GET', frameUrl(imageId) + AS_STORED);
+    xhr.open('GET', frameUrl(imageId) + ACCEPT + transferSyntax);
     xhr.responseType = 'arraybuffer';
     xhr.onprogress = () => this.onProgress();
     /** `{ bytes, transferSyntax }`; a RequestError, or an AbortError once it is given up. */

@@ -44,19 +44,14 @@ export class Prefetch {
   around(frames, position) {
     if (frames !== this.#frames) this.#begin(frames);
     this.#isRefused = false; // the frame that is shown now says that the server answers again
-    this.toward(position);
+    this.#moveTo(position);
     fill();
   }
 
   /** The reader waits for `position`: what is under way elsewhere only takes from it. */
   toward(position) {
     if (!this.#frames.length) return;
-    // A frame that the cache has let go of may not be the only one.
-    const isOutside =
-      position <= this.#below || position >= this.#above || !isLoaded(this.#frames[position].imageId);
-    this.#dropAround(position);
-    this.#position = position;
-    if (isOutside) [this.#below, this.#above] = [position - 1, position];
+    this.#moveTo(position);
     for (const [imageId, index] of this.#loading) {
       if (Math.abs(index - position) > NEAR) giveUpFrame(imageId);
     }
@@ -68,6 +63,15 @@ export class Prefetch {
     const place = stacks.indexOf(this);
     if (place >= 0) stacks.splice(place, 1);
     for (const imageId of this.#loading.keys()) giveUpFrame(imageId);
+  }
+
+  #moveTo(position) {
+    // A frame that the cache has let go of may not be the only one.
+    const isOutside =
+      position <= this.#below || position >= this.#above || !isLoaded(this.#frames[position].imageId);
+    this.#dropAround(position);
+    this.#position = position;
+    if (isOutside) [this.#below, this.#above] = [position - 1, position];
   }
 
   #begin(frames) {

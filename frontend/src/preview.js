@@ -1,14 +1,16 @@
 /** The picture that the server has drawn into the page, until the page shows one of its own. */
 
-/** Take it away once a pane of the viewer shows something, says why not, or is to show another series. */
+/** Let it lie over the first pane until a pane shows something, says why not, or is to show another series. */
 export function endPreviewWith(viewer) {
   const preview = document.querySelector('#preview');
   if (!preview) return;
-  const end = () => preview.remove();
-  viewer.addEventListener('grid', end);
+  viewer.addEventListener('grid', () => {
+    if (preview.isConnected) viewer.panes[0].element.append(preview);
+  });
   viewer.addEventListener('state', ({ detail: { pane } }) => {
     const { state, seriesInstanceUid } = pane.element.dataset;
-    const isOther = seriesInstanceUid && seriesInstanceUid !== document.body.dataset.firstSeriesUid;
-    if (isOther || !['empty', 'loading'].includes(state)) end();
+    const isOther =
+      pane === viewer.panes[0] && seriesInstanceUid && seriesInstanceUid !== document.body.dataset.firstSeriesUid;
+    if (isOther || !['empty', 'loading'].includes(state)) preview.remove();
   });
 }

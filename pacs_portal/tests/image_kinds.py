@@ -180,7 +180,8 @@ def _kind(name: str, dataset: Dataset, number: int) -> ImageKind:
     }.items():  # fmt: skip
         setattr(dataset, keyword, value)
     if is_mask:
-        dataset.Modality = "OT"  # what is drawn over others is another matter
+        # Secondary Capture: what is drawn over others, as a segmentation, is another matter.
+        dataset.Modality, dataset.SOPClassUID = "OT", "1.2.840.10008.5.1.4.1.1.7"
     loss = (
         _LOSS
         if syntax.rpartition(".")[2] in _LOSSY and syntax.startswith("1.2.840.10008.1.2.4")

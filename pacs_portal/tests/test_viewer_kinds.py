@@ -63,7 +63,8 @@ def differences(kind, found):
 
 
 def test_the_values_under_the_pointer_are_those_that_pydicom_reads(page, portal, kinds, complaints):
-    page.goto(f"{portal.url}/studies/{STUDY}/view/")
+    page.route("**/thumbnail", lambda route: route.fulfill(status=204))  # drawing them takes time
+    page.goto(f"{portal.url}/studies/{STUDY}/view/?series={kinds[0].series_instance_uid}")
     page.wait_for_selector("#viewport[data-state=shown], #viewport[data-state=error]")
     wrong, read = {}, []
 
@@ -79,4 +80,4 @@ def test_the_values_under_the_pointer_are_those_that_pydicom_reads(page, portal,
 
     assert wrong == {}
     assert read == [kind.name for kind in kinds if not kind.is_mask]
-    assert [complaint for complaint in complaints if "/thumbnail" not in complaint] == []
+    assert complaints == []

@@ -116,4 +116,4 @@ def test_there_is_no_preview_of_what_this_server_cannot_draw(client, store):
 
     assert 'id="preview"' in before
     assert 'id="preview"' not in after
-    assert "data-first-instance-uid" in after
+    assert "data-first-series-uid" in after
