@@ -90,7 +90,9 @@ def test_a_seeded_ct_is_shown_in_three_planes_and_left_as_it_was(page, ct, compl
     assert not np.array_equal(slices[1], slices[2])
     assert faults.violations_count == 0, faults.generate_report()
     assert "MIP 10 mm" in told
-    assert all(slab.mean() > slice_.mean() * 1.1 for slab, slice_ in zip(slabs, slices, strict=True))
+    assert all(
+        slab.mean() > slice_.mean() * 1.1 for slab, slice_ in zip(slabs, slices, strict=True)
+    )
     assert windows == ["W 1500  L -600"] * 3
     assert max(change(slices, again)) < 0.5
     assert page.locator("#mpr").is_hidden()
@@ -121,7 +123,7 @@ class Plane:
         lines = page.locator(f"{name} .crosshairs .line").evaluate_all(
             "lines => lines.map((line) => ['x1', 'y1'].map((name) => +line.getAttribute(name)))"
         )
-        self.middle = np.mean(lines, axis=0) + [box["x"], box["y"]]
+        self.middle = np.add(np.mean(lines, axis=0), (box["x"], box["y"]))
         self.axes = self.AXES[name]
         self.point = point
 
@@ -140,8 +142,14 @@ def test_crosshairs_and_values_are_where_the_header_says(page, cube, complaints)
     values = {}
     for name, plane in around.items():
         for place in ([20, 31, 32], [31, 12, 32], [31, 31, 16]):
-            page.mouse.move(*plane.at([p if axis in dict(plane.axes) else q for axis, (p, q)
-                                       in enumerate(zip(place, point, strict=True))]))
+            page.mouse.move(
+                *plane.at(
+                    [
+                        p if axis in dict(plane.axes) else q
+                        for axis, (p, q) in enumerate(zip(place, point, strict=True))
+                    ]
+                )
+            )
             values[name, *place] = page.inner_text(f"{name} [data-overlay=value]")
     page.mouse.click(*around[AXIAL].at([12, 44, 32]))
     page.wait_for_timeout(500)
@@ -153,11 +161,21 @@ def test_crosshairs_and_values_are_where_the_header_says(page, cube, complaints)
 
     assert len(values) == 9
     for (name, *place), told in values.items():
-        seen = [p if axis in dict(around[name].axes) else q
-                for axis, (p, q) in enumerate(zip(place, point, strict=True))]
-        column, row, index = round(seen[0] / PIXEL_MM), round(seen[1] / PIXEL_MM), round(15 - seen[2] / 4)
+        seen = [
+            p if axis in dict(around[name].axes) else q
+            for axis, (p, q) in enumerate(zip(place, point, strict=True))
+        ]
+        column, row, index = (
+            round(seen[0] / PIXEL_MM),
+            round(seen[1] / PIXEL_MM),
+            round(15 - seen[2] / 4),
+        )
         # Half a voxel to either side: the middle of the plane lies on the border of two.
-        near = {value_at(c, r, index) for c in (column - 1, column, column + 1) for r in (row - 1, row, row + 1)}
+        near = {
+            value_at(c, r, index)
+            for c in (column - 1, column, column + 1)
+            for r in (row - 1, row, row + 1)
+        }
         assert told.removesuffix(" HU") in {str(value) for value in near}, (name, place, told)
     assert after_click == ["Location 32.0 mm", "Location 44.0 mm", "Location 12.0 mm"]
     assert after_wheel[1:] == after_click[1:]
@@ -170,7 +188,9 @@ def test_a_ring_of_the_crosshairs_turns_the_other_planes(page, cube):
     open_planes(page)
     box = page.locator(f"{AXIAL} .picture").bounding_box()
     ring = page.locator(f"{AXIAL} .crosshairs circle").first
-    x, y = (float(ring.get_attribute(name)) + box[corner] for name, corner in (("cx", "x"), ("cy", "y")))
+    x, y = (
+        float(ring.get_attribute(name)) + box[corner] for name, corner in (("cx", "x"), ("cy", "y"))
+    )
     before = planes(page)
 
     page.mouse.move(x, y)
@@ -202,7 +222,9 @@ def no_volumes(portal, tmp_path):
     reasons = {
         write_stack(tmp_path, study, 1, upwards(3)): "fewer than 5 images",
         write_stack(tmp_path, study, 2, gap): "not evenly spaced",
-        write_stack(tmp_path, study, 3, [*upwards(4), *upwards(4)]): "several images at the same place",
+        write_stack(
+            tmp_path, study, 3, [*upwards(4), *upwards(4)]
+        ): "several images at the same place",
         write_stack(tmp_path, study, 4, tilted): "tilted gantry",
         write_stack(tmp_path, study, 5, upwards(8), **rgb): "in colour",
         write_stack(

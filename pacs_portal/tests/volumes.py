@@ -20,7 +20,9 @@ def value_at(column: int, row: int, index: int) -> int:
     return column + SIDE * row + SIDE * SIDE * index + INTERCEPT
 
 
-def write_stack(directory: Path, study: str, number: int, positions: list, **attributes: Any) -> str:
+def write_stack(
+    directory: Path, study: str, number: int, positions: list, **attributes: Any
+) -> str:
     """A series of axial slices, the first of which is at the first position; its UID."""
     series = f"{study}.{number}"
     for index, position in enumerate(positions):

@@ -124,8 +124,8 @@ FILTERS = {
     "description": (query.with_description, "c4ca4238a0", "study_by_part_of_description"),
     "rare modality": (query.with_modalities, ["NM"], "study_by_modality|study_newest_first"),
     "common modality": (query.with_modalities, ["DX"], "study_newest_first"),
-    "unread": (query.with_reading_status, "unread", "study_newest_first|study_by_reading_status"),
-    "reported": (query.with_reading_status, "reported", "study_by_reading_status"),
+    "unread": (query.with_reading_status, "unread", "study_newest_first|study_unread"),
+    "reported": (query.with_reading_status, "reported", "study_reported"),
     "since": (query.since, datetime.date(2016, 1, 1), "study_newest_first"),
     "until": (query.until, datetime.date(2016, 1, 1), "study_newest_first"),
 }
