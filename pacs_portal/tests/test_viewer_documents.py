@@ -16,6 +16,7 @@ from studies.tests.video import MP4
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 REAL = ("waveform_ecg.dcm", "reportsi.dcm", "rtplan.dcm")
+JPEG_LS = "1.2.840.10008.1.2.4.80"
 VIDEO = {"SeriesInstanceUID": "2.25.8112", "SeriesNumber": "12", "Modality": "ES"}
 
 
@@ -27,6 +28,8 @@ def derived_study(portal):
     files = {
         **{f"ct{n}": derived.to_file(image) for n, image in enumerate(images)},
         "seg": derived.segmentation(images),
+        "seg-jls": derived.segmentation(images, "FRACTIONAL", 2, JPEG_LS),
+        "seg-map": derived.segmentation(images, "LABELMAP", 3),
         "rtstruct": derived.structure_set(),
         "pr1": derived.presentation_state(images[1]),
         "pr2": derived.corner_state(images[1]),
@@ -163,6 +166,25 @@ def test_segments_lie_over_their_pixels_and_nowhere_else(page, complaints):
     assert is_grey(colour(without, 45, 45))
     assert is_grey(colour(hidden, 45, 45))
     assert not is_grey(colour(hidden, 25, 25))
+    assert of_interest(complaints) == []
+
+
+def test_segments_of_parts_compressed_and_of_labels_are_drawn_alike(page, complaints):
+    for index in (1, 2):
+        open_series(page, SEG)
+        page.select_option(".document select", index=index)
+        page.click("text=Show it over its images")
+        page.wait_for_selector("#panel-overlays >> text=Spleen")
+        page.locator(".picture").first.focus()
+        show_slice(page, 2)
+        shown = picture(page)
+
+        red, green, _ = colour(shown, 25, 25)
+        assert red > green + 60, index
+        red, green, _ = colour(shown, 45, 45)
+        assert green > red + 60, index
+        assert 120 < colour(shown, 35, 35)[0] < 136, index  # as grey as without them
+        assert is_grey(colour(shown, 35, 35)), index
     assert of_interest(complaints) == []
 
 
