@@ -37,7 +37,7 @@ export class Segmentation {
     this.bits = number(instance, '00280100') ?? 1;
     this.items = (instance['00620002']?.Value ?? []).map(describeSegment);
     if (this.type === 'LABELMAP') {
-      // What is nothing has a number too (C.8.20.2.1): listed, but not laid over the image unasked.
+      // What is nothing has a number too: listed, but not laid over the image unasked.
       const background = number(instance, '00280120') ?? 0;
       for (const item of this.items) item.isVisible = item.number !== background;
     }
