@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from pacs_portal.tests import derived_objects as derived
-from pacs_portal.tests.derived_objects import CT, SEG, SIZE, STUDY
+from pacs_portal.tests.derived_objects import CT, PR, SEG, SIZE, STUDY
 from studies.tests.builders import SAMPLES
 from studies.tests.samples import read
 from studies.tests.test_documents import make_video, report_on
@@ -16,6 +16,7 @@ from studies.tests.video import MP4
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 REAL = ("waveform_ecg.dcm", "reportsi.dcm", "rtplan.dcm")
+JPEG_LS = "1.2.840.10008.1.2.4.80"
 VIDEO = {"SeriesInstanceUID": "2.25.8112", "SeriesNumber": "12", "Modality": "ES"}
 
 
@@ -27,6 +28,8 @@ def derived_study(portal):
     files = {
         **{f"ct{n}": derived.to_file(image) for n, image in enumerate(images)},
         "seg": derived.segmentation(images),
+        "seg-jls": derived.segmentation(images, "FRACTIONAL", 2, JPEG_LS),
+        "seg-map": derived.segmentation(images, "LABELMAP", 3),
         "rtstruct": derived.structure_set(),
         "pr1": derived.presentation_state(images[1]),
         "pr2": derived.corner_state(images[1]),
@@ -71,12 +74,23 @@ def picture(page) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(shown)).convert("RGB")).astype(int)
 
 
-def colour(shown: np.ndarray, column: float, row: float) -> list[int]:
-    """What lies over a pixel of the image, which is as high as the pane."""
+def place(shown: np.ndarray, column: float, row: float) -> tuple[int, int]:
+    """Line and column on the screen of a pixel of the image, which is as high as the pane."""
     height, width, _ = shown.shape
     x = width / 2 + (column + 0.5 - SIZE / 2) / SIZE * height
-    y = (row + 0.5) / SIZE * height
-    return shown[int(y), int(x)].tolist()
+    return int((row + 0.5) / SIZE * height), int(x)
+
+
+def colour(shown: np.ndarray, column: float, row: float) -> list[int]:
+    """What lies over a pixel of the image."""
+    return shown[place(shown, column, row)].tolist()
+
+
+def bluest(shown: np.ndarray, column: float, row: float) -> int:
+    """How much more blue than red there is at most, one pixel of the image around; a line is thin."""
+    y, x = place(shown, column, row)
+    near = shown[y - 12 : y + 13, x - 12 : x + 13]
+    return int((near[..., 2] - near[..., 0]).max())
 
 
 def of_interest(complaints: list[str]) -> list[str]:
@@ -155,6 +169,25 @@ def test_segments_lie_over_their_pixels_and_nowhere_else(page, complaints):
     assert of_interest(complaints) == []
 
 
+def test_segments_of_parts_compressed_and_of_labels_are_drawn_alike(page, complaints):
+    for index in (1, 2):
+        open_series(page, SEG)
+        page.select_option(".document select", index=index)
+        page.click("text=Show it over its images")
+        page.wait_for_selector("#panel-overlays >> text=Spleen")
+        page.locator(".picture").first.focus()
+        show_slice(page, 2)
+        shown = picture(page)
+
+        red, green, _ = colour(shown, 25, 25)
+        assert red > green + 60, index
+        red, green, _ = colour(shown, 45, 45)
+        assert green > red + 60, index
+        assert 120 < colour(shown, 35, 35)[0] < 136, index  # as grey as without them
+        assert is_grey(colour(shown, 35, 35)), index
+    assert of_interest(complaints) == []
+
+
 def test_structures_are_outlined_on_the_slice_that_they_cut(page, complaints):
     open_series(page, CT, state="shown")
     page.click("button:has-text('Overlays')")
@@ -168,10 +201,8 @@ def test_structures_are_outlined_on_the_slice_that_they_cut(page, complaints):
     off = picture(page)
 
     assert [rule["id"] for rule in violations] == []
-    assert colour(on, 30, 10)[2] > colour(on, 30, 10)[0] + 60
-    assert colour(on, 10, 30)[2] > colour(on, 10, 30)[0] + 60
-    assert is_grey(colour(on, 30, 30))
-    assert is_grey(colour(off, 30, 10))
+    assert [bluest(on, *at) > 100 for at in ((30, 10), (10, 30), (30, 30))] == [True, True, False]
+    assert bluest(off, 30, 10) < 20
     assert of_interest(complaints) == []
 
 
