@@ -6,7 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from studies.tests.builders import SAMPLES
+from studies.tests.builders import SAMPLES, make_dataset, to_file
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 
@@ -191,6 +191,68 @@ def mask(kind, points) -> np.ndarray:
             )
             inside ^= crosses
     return inside
+
+
+REGION = {  # of ultrasound: 0.5 mm to a pixel
+    "RegionLocationMinX0": 0, "RegionLocationMinY0": 0, "RegionLocationMaxX1": 127,
+    "RegionLocationMaxY1": 127, "PhysicalUnitsXDirection": 3, "PhysicalUnitsYDirection": 3,
+    "PhysicalDeltaX": 0.05, "PhysicalDeltaY": 0.05,
+}  # fmt: skip
+CALIBRATIONS = {
+    "of the patient": ({"PixelSpacing": [0.5, 0.5]}, 0.5, "mm", False),
+    "of the detector": ({"ImagerPixelSpacing": [0.25, 0.25]}, 0.25, "mm", True),
+    "not corrected": (
+        {"ImagerPixelSpacing": [0.25, 0.25], "PixelSpacing": [0.25, 0.25]}, 0.25, "mm", True,
+    ),
+    "of a region": ({"SequenceOfUltrasoundRegions": [REGION]}, 0.5, "mm", False),
+    "of nothing": ({}, 1, "px", False),
+}  # fmt: skip
+
+
+def test_a_length_says_what_it_is_a_length_of(page, portal, complaints, tmp_path):
+    for number, (attributes, *_) in enumerate(CALIBRATIONS.values()):
+        (tmp_path / f"{number}.dcm").write_bytes(calibrated(f"2.25.47200{number}", attributes))
+    portal.manage("import_dicom", str(tmp_path))
+    for number, (attributes, size, unit, at_detector) in enumerate(CALIBRATIONS.values()):
+        study = f"2.25.47200{number}"
+        page.goto(f"/studies/{study}/view/")
+        page.wait_for_selector("#viewport[data-state=shown]")
+        page.wait_for_selector("#toolbar:enabled")
+        page.keyboard.press("d")
+        drag(page, (20, 20), (50, 60))
+        page.wait_for_selector("#save-work:enabled")
+        said = page.locator("svg.svg-layer text").first.text_content()
+
+        save(page)
+
+        found = page.evaluate(
+            f"fetch('/api/studies/{study}/measurements/').then((answer) => answer.json())"
+        )
+        (drawn,) = found["documents"][0]["measurements"]
+        (a, b) = np.array(drawn["points"]) * size
+        assert value_of(drawn, "length") == pytest.approx(np.hypot(*(a - b))), attributes
+        assert drawn["values"][0]["unit"] == unit, attributes
+        assert (drawn["at_detector"], "at detector" in said) == (at_detector, at_detector)
+        assert unit in said
+    assert complaints == []
+
+
+def calibrated(study: str, attributes: dict) -> bytes:
+    """An image of 128 × 128 pixels that says so much of their size."""
+    dataset = make_dataset(
+        StudyInstanceUID=study, SeriesInstanceUID=f"{study}.1", SOPInstanceUID=f"{study}.1.1",
+        PatientID=study, Rows=128, Columns=128, PixelData=bytes(range(256)) * 128,
+    )  # fmt: skip
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, [region(v) if isinstance(v, dict) else v for v in value])
+    return to_file(dataset)
+
+
+def region(attributes: dict) -> pydicom.Dataset:
+    item = pydicom.Dataset()
+    for keyword, value in attributes.items():
+        setattr(item, keyword, value)
+    return item
 
 
 def test_what_was_done_is_undone_and_done_again_and_can_be_renamed_and_removed(
