@@ -259,6 +259,8 @@ def middle(page, picture) -> tuple[float, float]:
 
 
 def test_fingers_scroll_zoom_shift_and_use_the_tool(tablet):
+    tablet.keyboard.press("1")  # a narrow window, under which a shift is seen
+    tablet.wait_for_timeout(300)
     fingers = Fingers(tablet)
     x, y = middle(tablet, ".pane .picture")
     looks = [_look(tablet)]

@@ -9,7 +9,6 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from pacs_portal.tests.conftest import CHROMIUM
-from pacs_portal.tests.running_portal import wait_for
 from pacs_portal.tests.test_browser import ask, open_images
 from pacs_portal.tests.volumes import SIDE, show, upwards, value_at, write_stack
 from studies.tests.builders import make_encapsulated
@@ -18,16 +17,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.ma
 
 AXIAL, CORONAL, SAGITTAL = "[data-plane=axial]", "[data-plane=coronal]", "[data-plane=sagittal]"
 PLANES = [AXIAL, CORONAL, SAGITTAL]
-# Opens a WebGL context as the page does, and lets a test take its memory away.
-REMEMBER_CONTEXTS = """
-  window.contexts = [];
-  const original = HTMLCanvasElement.prototype.getContext;
-  HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
-    const context = original.call(this, kind, ...rest);
-    if (kind === 'webgl2' && context && !window.contexts.includes(context)) window.contexts.push(context);
-    return context;
-  };
-"""
 
 
 @pytest.fixture
@@ -287,28 +276,3 @@ def test_without_webgl_images_are_drawn_and_three_planes_are_refused(
         assert "has no WebGL" in page.inner_text("#notice")
         assert page.get_attribute("[data-action=mpr]", "aria-disabled") == "true"
     slow.close()
-
-
-def test_only_the_pane_whose_graphics_memory_is_taken_is_lost(page, cube):
-    page.add_init_script(REMEMBER_CONTEXTS)
-    open_images(page, cube)
-    page.click("[popovertarget=menu-grid]")
-    page.click("[data-argument='1x2']")
-    page.locator(".pane .picture").nth(1).focus()
-    page.click("#series button")
-    wait_for(lambda: page.locator(".pane[data-state=shown]").count() == 2, seconds=30)
-    page.locator(".pane .picture").nth(0).focus()
-    open_planes(page)
-
-    lose = "index => window.contexts.at(index).getExtension('WEBGL_lose_context').loseContext()"
-    page.evaluate(lose, -1)
-    page.wait_for_selector("#mpr", state="hidden")
-    notice = page.inner_text("#notice")
-    open_planes(page)
-    page.keyboard.press("m")
-    page.evaluate(lose, -3)
-
-    page.wait_for_selector(".pane[data-state=error]")
-    assert "planes were lost" in notice
-    assert page.locator(".pane[data-state=shown]").count() == 1
-    assert "The picture was lost" in page.inner_text(".pane[data-state=error] .cover")
