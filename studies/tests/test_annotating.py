@@ -1,7 +1,6 @@
 """Measurements and key images through the API, into the archive and back."""
 
 import datetime
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from studies.models import DeletedInstance, Instance, Source, Study
+from studies.tests.answers import json_of
 from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def documents(client, address=MEASUREMENTS):
 
 
 def metadata(client, below):
-    return json.loads(b"".join(client.get(f"/dicom-web/studies/{below}/metadata")))
+    return json_of(client.get(f"/dicom-web/studies/{below}/metadata"))
 
 
 def choose(client, images, predecessors=(), **more):
