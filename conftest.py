@@ -52,10 +52,15 @@ def pytest_runtest_makereport(
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
-    """A transactional test leaves all tables empty, of roles too: others need them back."""
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
+    """A transactional test leaves all tables empty, of roles too: others need them back.
+
+    After the last one there are no others, and the database of the tests is gone already.
+    """
     yield
-    if _is_transactional(item):
+    if nextitem is not None and _is_transactional(item):
         with item.config.stash[blocking_manager_key].unblock():
             connection.creation.deserialize_db_from_string(connection._test_serialized_contents)  # noqa: SLF001
         ContentType.objects.clear_cache()

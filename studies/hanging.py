@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from studies import query
-from studies.access import Viewer
+from studies.access import Viewer, visible_to
 from studies.models import HangingProtocol, Series, Study
 
 # Other studies of the patient that the viewer lists; the study page lists them likewise.
 MAX_OTHER_STUDIES = 50
+_MAX_SERIES = 500
+_RULES_FOR_HEADERS = {"view", "laterality", "plane"}
 
 # Modalities (PS3.3 C.7.3.1.1.1) that show nothing to compare with: whatever has reports is not
 # therefore alike.
@@ -50,6 +53,50 @@ def hanging_of(viewer: Viewer, study: Study) -> Hanging:
         has_more_others=len(others) > MAX_OTHER_STUDIES,
         prior=_relevant_prior(viewer, study, body_parts),
     )
+
+
+def first_series_uid(viewer: Viewer, study: Study) -> str:
+    """UID of the series that hangs in the first cell, as frontend/src/hanging.js finds it.
+
+    Empty where the cell asks for what only the headers of images know; two queries.
+    """
+    ordered = study.series.order_by(F("series_number").asc(nulls_last=True), "series_instance_uid")
+    rows = list(visible_to(viewer, ordered.exclude(modality__in=_WITHOUT_IMAGES))[:_MAX_SERIES])
+    protocol = _protocol_for(study, {row.body_part_examined for row in rows} - {""})
+    cell = protocol.cells[0] if protocol.cells else {}
+    if cell.keys() & _RULES_FOR_HEADERS:
+        return ""
+    fitting = [row for row in rows if _fits(cell, row)]
+    chosen = fitting[cell.get("number", 1) - 1 :] or rows
+    return chosen[0].series_instance_uid if chosen else ""
+
+
+def _fits(cell: dict[str, Any], series: Series) -> bool:
+    description = series.series_description
+    return (
+        cell.get("modality", series.modality) == series.modality
+        and series.number_of_series_related_instances >= cell.get("at_least", 0)
+        and is_part(cell.get("description", "*"), description)
+        and not ("without" in cell and is_part(cell["without"], description))
+    )
+
+
+def is_part(pattern: str, text: str) -> bool:
+    """Whether the pattern is part of the text: `*` stands for anything, `|` for or."""
+    return any(
+        _follow_each_other(alternative.strip().split("*"), text.lower())
+        for alternative in pattern.lower().split("|")
+    )
+
+
+def _follow_each_other(parts: Iterable[str], text: str) -> bool:
+    position = 0
+    for part in parts:
+        found = text.find(part, position)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return True
 
 
 def _protocol_for(study: Study, body_parts: Iterable[str]) -> HangingProtocol:

@@ -105,6 +105,7 @@ export function toMeasurement(drawing) {
     kind,
     tracking_uid: trackingUid(drawing),
     label: (drawing.data.label ?? '').slice(0, 200),
+    study_instance_uid: frame.series.study.uid,
     series_instance_uid: frame.series.uid,
     sop_instance_uid: text(frame.instance, '00080018'),
     frame: frame.frame,

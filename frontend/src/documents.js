@@ -6,7 +6,7 @@ import { text } from './attributes.js';
 import { downloadUrl } from './dicomweb.js';
 import { choice, element, field } from './dom.js';
 import { waveformNode, isWaveform } from './ecg.js';
-import { link } from './messages.js';
+import { button, link } from './messages.js';
 import { isSegmentation } from './segmentation.js';
 import { isStructureSet } from './structure_set.js';
 import { overlayNode } from './overlay_document.js';
@@ -28,7 +28,7 @@ const KINDS = [
 ];
 
 /** The node for a series without images, with a choice where it holds several objects. */
-export function documentFor({ series, other }) {
+export function documentFor({ series, frames, other }) {
   const body = element('div', { className: 'document-body' });
   const bar = element('div', { className: 'document-bar' });
   const title = [series.kind ?? series.modality, series.description].filter(Boolean).join(': ');
@@ -40,6 +40,7 @@ export function documentFor({ series, other }) {
   };
   let save = element('span');
   bar.append(element('h2', { textContent: title }), save);
+  if (frames.length) bar.append(button('Back to the images', () => bar.dispatchEvent(new CustomEvent('show-images', { bubbles: true }))));
   if (other.length > 1) {
     const options = other.map((instance, index) => [index, `${index + 1}: ${nameOf(instance)}`]);
     bar.append(field('Object', choice(options, 0, show)));
@@ -63,8 +64,23 @@ function saveLink(series, instance) {
   });
 }
 
-/** Links of documents open images in the pane of the document. */
-export function connectDocuments({ viewer, root }) {
+/** Links of documents open images in the pane of the document; documents beside images are told of. */
+export function connectDocuments({ viewer, root, messages }) {
+  const told = new WeakSet(); // series
+  viewer.addEventListener('series', ({ detail: { pane } }) => {
+    const { series } = pane;
+    const { frames = [], other = [] } = series?.displaySet ?? {};
+    if (!frames.length || !other.length || told.has(series)) return;
+    told.add(series);
+    const show = button('Show them', () => pane.series === series && pane.showDocument(documentFor(series.displaySet), other[0]));
+    messages.notice(`Beside its images, this series holds ${other.length} that ${other.length === 1 ? 'is none' : 'are none'}.`, [show]);
+  });
+  root.addEventListener('show-images', ({ target }) => {
+    const pane = viewer.paneOf(target);
+    const { series } = pane;
+    pane.close();
+    pane.open(series);
+  });
   root.addEventListener('open-image', async ({ target, detail }) => {
     const pane = viewer.paneOf(target) ?? viewer.active;
     const series = viewer.seriesList.find(({ uid }) => uid === detail.seriesInstanceUid);

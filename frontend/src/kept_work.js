@@ -11,25 +11,26 @@ import { explainFailure } from './reasons.js';
 const KINDS = { measurements: 'measurements', images: 'key-images' }; // member of an answer → address
 
 export class KeptWork extends EventTarget {
-  #study;
+  #storageKey;
   #user;
   #messages;
-  #saved = stateOf([], []);
-  #predecessors = { measurements: [], images: [] };
+  #kept = new Map(); // study UID → { saved, predecessors }; a prior comes when it is shown
+  #asked = new Set(); // UIDs of studies
+  #unsaved; // study UID → what this tab had not saved of it, until that is taken in
   #history = new History(stateOf([], []));
-  #isLoaded = false;
 
   isSaving = false;
   maySave = false;
-  authors = []; // of what others have kept: { author, savedAt, measurements, images, notShown }
+  authors = []; // of what others have kept: { author, savedAt, measurements, images, note, notShown }
 
-  constructor(study, user, measurements, keyImages, messages) {
+  constructor(studyUid, user, measurements, keyImages, messages) {
     super();
-    this.#study = study;
+    this.#storageKey = `unsaved-work-${studyUid}`;
     this.#user = user;
     this.#messages = messages;
     this.measurements = measurements;
     this.keyImages = keyImages;
+    this.#unsaved = this.#readCopy();
     measurements.addEventListener('changed', () => this.onChanged());
     addEventListener('beforeunload', (event) => this.isDirty && event.preventDefault());
     document.addEventListener('save-work', () => this.save());
@@ -37,7 +38,7 @@ export class KeptWork extends EventTarget {
 
   get isDirty() {
     this.measurements.settle();
-    return Object.keys(KINDS).some((kind) => this.#differs(kind));
+    return this.#dirty().length > 0;
   }
 
   get canUndo() {
@@ -64,17 +65,18 @@ export class KeptWork extends EventTarget {
     this.#goTo(this.#history.redo());
   }
 
-  /** What the archive has, and what this tab had not saved when it was left. */
-  async load() {
-    if (this.#isLoaded) return;
-    this.#isLoaded = true;
+  /** What the archive has of a study, and what this tab had not saved when it was left; once. */
+  async load(studyUid) {
+    if (this.#asked.has(studyUid)) return;
+    this.#asked.add(studyUid);
     try {
-      const [drawn, chosen] = await Promise.all(Object.values(KINDS).map((kind) => getJson(this.#address(kind))));
+      const answers = Object.values(KINDS).map((kind) => getJson(addressOf(studyUid, kind)));
+      const [drawn, chosen] = await Promise.all(answers);
       this.maySave = drawn.may_save;
-      this.#takeIn(drawn.documents, chosen.documents);
+      this.#takeIn(studyUid, ...[drawn, chosen].map(({ documents }) => ofStudy(studyUid, documents)));
     } catch (error) {
-      this.#isLoaded = false;
-      const again = button('Try again', () => this.load());
+      this.#asked.delete(studyUid);
+      const again = button('Try again', () => this.load(studyUid));
       this.#messages.notice(`Saved measurements are not shown: ${explainFailure(error)}`, [again]);
     }
   }
@@ -85,7 +87,7 @@ export class KeptWork extends EventTarget {
     this.isSaving = true;
     this.dispatchEvent(new Event('changed'));
     try {
-      for (const kind of Object.keys(KINDS)) if (this.#differs(kind)) await this.#send(kind);
+      for (const [studyUid, kind] of this.#dirty()) await this.#send(studyUid, kind);
     } catch (error) {
       if (error.status === 401) this.#messages.sessionEnded();
       else this.#messages.notice(`Not saved: ${error.detail?.detail ?? explainFailure(error)}`);
@@ -95,48 +97,54 @@ export class KeptWork extends EventTarget {
     }
   }
 
-  async #send(kind) {
-    const state = this.#state();
-    const body = { predecessors: this.#predecessors[kind], [kind]: state[kind] };
-    const { sop_instance_uid: uid } = await sendJson('POST', this.#address(KINDS[kind]), body);
-    this.#predecessors[kind] = uid ? [uid] : [];
-    this.#saved = { ...this.#saved, [kind]: state[kind] };
+  async #send(studyUid, kind) {
+    const kept = this.#kept.get(studyUid);
+    const items = this.#state(studyUid)[kind];
+    const body = { predecessors: kept.predecessors[kind], [kind]: items };
+    const { sop_instance_uid: uid } = await sendJson('POST', addressOf(studyUid, KINDS[kind]), body);
+    kept.predecessors[kind] = uid ? [uid] : [];
+    kept.saved[kind] = items;
   }
 
-  #takeIn(drawn, chosen) {
-    const isOwn = (document) => document.is_own;
+  #takeIn(studyUid, drawn, chosen) {
     const own = {
       measurements: merged(drawn.filter(isOwn), 'measurements'),
       images: merged(chosen.filter(isOwn), 'images'),
     };
-    const predecessors = {
-      measurements: drawn.filter(isOwn).map(uidOf),
-      images: chosen.filter(isOwn).map(uidOf),
-    };
-    this.#saved = own;
-    this.authors = [...drawn, ...chosen].filter((document) => !isOwn(document)).map(ofAuthor);
+    this.#kept.set(studyUid, {
+      saved: own,
+      predecessors: { measurements: drawn.filter(isOwn).map(uidOf), images: chosen.filter(isOwn).map(uidOf) },
+    });
+    this.authors.push(...[...drawn, ...chosen].filter((document) => !isOwn(document)).map(ofAuthor));
     this.measurements.others = this.authors.flatMap(({ measurements }) => measurements);
     this.keyImages.others = this.authors.flatMap(({ images }) => images);
-    const copy = this.#copy();
-    // Of this tab what it had; of the archive what came there since by another way.
-    const left = (kind) => [
+    const copy = this.#unsaved.get(studyUid);
+    this.#unsaved.delete(studyUid);
+    const joined = (kind) => unique([
+      // Of the archive what came there by another way since the copy was made, of this tab the rest.
       ...(copy ? own[kind].filter((one) => !copy.known[kind].includes(idOf(one))) : own[kind]),
       ...(copy?.state[kind] ?? []),
       ...this.#state()[kind],
-    ];
-    this.#predecessors = predecessors;
-    this.#apply({ measurements: unique(left('measurements')), images: unique(left('images')) });
+    ]);
+    this.#apply(stateOf(joined('measurements'), joined('images')));
     this.#history = new History(this.#state());
     this.#tell();
     if (copy && this.isDirty) this.#messages.notice('What was not saved in this tab is back.');
   }
 
-  #state() {
-    return stateOf(this.measurements.own, this.keyImages.own);
+  /** Of one study, or of all. */
+  #state(studyUid) {
+    const isOfStudy = ({ study_instance_uid: uid }) => !studyUid || uid === studyUid;
+    return stateOf(this.measurements.own.filter(isOfStudy), this.keyImages.own.filter(isOfStudy));
   }
 
-  #differs(kind) {
-    return JSON.stringify(this.#state()[kind]) !== JSON.stringify(this.#saved[kind]);
+  /** Pairs of study and kind in which something is not saved. */
+  #dirty() {
+    return [...this.#kept].flatMap(([studyUid, { saved }]) => {
+      const state = this.#state(studyUid);
+      const kinds = Object.keys(KINDS).filter((kind) => JSON.stringify(state[kind]) !== JSON.stringify(saved[kind]));
+      return kinds.map((kind) => [studyUid, kind]);
+    });
   }
 
   #goTo(state) {
@@ -151,42 +159,45 @@ export class KeptWork extends EventTarget {
   }
 
   #tell() {
-    this.#keepCopy();
+    this.#writeCopy();
     this.dispatchEvent(new Event('changed'));
   }
 
-  #address(kind) {
-    return `/api/studies/${this.#study.uid}/${kind}/`;
-  }
-
-  get #storageKey() {
-    return `unsaved-work-${this.#study.uid}`;
-  }
-
-  #keepCopy() {
-    if (!this.isDirty) {
-      sessionStorage.removeItem(this.#storageKey);
-      return;
-    }
-    const known = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, this.#saved[kind].map(idOf)]));
-    const copy = JSON.stringify({ user: this.#user, state: this.#state(), known });
+  #writeCopy() {
+    const studies = [...new Set(this.#dirty().map(([studyUid]) => studyUid))].map((studyUid) => {
+      const { saved } = this.#kept.get(studyUid);
+      const known = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, saved[kind].map(idOf)]));
+      return [studyUid, { state: this.#state(studyUid), known }];
+    });
+    const copy = { user: this.#user, studies: [...this.#unsaved, ...studies] };
     try {
-      sessionStorage.setItem(this.#storageKey, copy);
+      if (copy.studies.length) sessionStorage.setItem(this.#storageKey, JSON.stringify(copy));
+      else sessionStorage.removeItem(this.#storageKey);
     } catch {
       this.#messages.notice('There is more unsaved work than this browser keeps: save it soon.');
     }
   }
 
   /** Never of somebody who was signed in here before. */
-  #copy() {
+  #readCopy() {
     const copy = JSON.parse(sessionStorage.getItem(this.#storageKey) ?? 'null');
-    return copy?.user === this.#user ? copy : undefined;
+    return new Map(copy?.user === this.#user ? copy.studies : []);
   }
 }
 
+const addressOf = (studyUid, kind) => `/api/studies/${studyUid}/${kind}/`;
+const isOwn = ({ is_own: own }) => own;
 const stateOf = (measurements, images) => ({ measurements, images });
 const uidOf = ({ sop_instance_uid: uid }) => uid;
 const idOf = (one) => one.tracking_uid ?? `${one.sop_instance_uid}/${one.frame ?? ''}`;
+
+/** The documents of a study, each item saying which study it is of. */
+const ofStudy = (uid, documents) =>
+  documents.map((document) => {
+    const items = (list) => list?.map((one) => ({ study_instance_uid: uid, ...one }));
+    return { ...document, measurements: items(document.measurements), images: items(document.images) };
+  });
+
 const unique = (list) => [...new Map(list.map((one) => [idOf(one), one])).values()];
 
 /** The items of several documents; where they have one in common the newest has it right. */

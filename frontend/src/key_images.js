@@ -4,6 +4,7 @@ import { text } from './attributes.js';
 /** What a mark is of: an image, and its frame where it has several. */
 function markOf({ instance, frame, frameCount, series }) {
   return {
+    study_instance_uid: series.study.uid,
     series_instance_uid: series.uid,
     sop_instance_uid: text(instance, '00080018'),
     frame: frameCount > 1 ? frame : null,
@@ -61,14 +62,14 @@ export class KeyImages {
 
   #showAll() {
     this.#viewer.panes.forEach((pane) => this.#show(pane));
-    for (const tile of document.querySelectorAll('#series [data-series-instance-uid]')) this.#count(tile);
+    for (const tile of document.querySelectorAll('nav [data-series-instance-uid]')) this.#count(tile);
   }
 
   #show({ element, frame, stack }) {
     const marked = frame && !stack.isLoading ? this.#markedBy(frame) : '';
     const label = element.querySelector('.key-mark');
-    if (label.textContent !== marked) label.textContent = marked;
-    element.toggleAttribute('data-key-image', Boolean(marked));
+    label.textContent = marked;
+    label.hidden = !marked;
   }
 
   #markedBy(frame) {

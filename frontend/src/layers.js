@@ -1,4 +1,4 @@
-/** What is drawn over the pictures: segments, structures, presentation states, marks of key images.
+/** What is drawn over the pictures: segments, structures, presentation states.
  *
  * Each pane has a sheet over its picture, a canvas and a drawing in the pixels of the page, drawn
  * anew whenever the picture or its presentation changes. Nothing of it lies over another image than
@@ -13,12 +13,11 @@ class Sheet {
   #axes; // of the patient, in pixels of the page
 
   drawing = shape('svg');
-  mark = element('p', { className: 'key-mark', textContent: '★ Key image', hidden: true });
 
   constructor(pane) {
     this.#pane = pane;
     this.#canvas.ariaHidden = 'true';
-    this.element = element('div', { className: 'sheet' }, this.#canvas, this.drawing, this.mark);
+    this.element = element('div', { className: 'sheet' }, this.#canvas, this.drawing);
     this.context = this.#canvas.getContext('2d');
     pane.element.querySelector('.picture').after(this.element);
   }
@@ -79,7 +78,6 @@ export class Layers {
   #waiting = new Set(); // panes to be drawn
 
   overlays = []; // segmentations and structure sets that are shown
-  keyImages = new Set(); // UIDs
   presentations = new Map(); // pane → the presentation state that is applied to it
 
   constructor(viewer) {
@@ -133,6 +131,5 @@ export class Layers {
     const presentation = this.presentations.get(pane);
     presentation?.follow(pane);
     if (presentation?.covers(frame)) presentation.draw(sheet, frame);
-    sheet.mark.hidden = !this.keyImages.has(pane.element.dataset.sopInstanceUid);
   }
 }

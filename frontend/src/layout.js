@@ -54,10 +54,10 @@ export class Layout {
 
   /** Forget how the study was left, and hang it by its protocol. */
   async hangAnew() {
-    this.#keeper.forget();
+    await this.#keeper.forget();
     this.#viewer.closeAll();
     await this.#hang();
-    this.#keeper.forget(); // the closing and hanging are none of the reader's doing
+    await this.#keeper.forget(); // the closing and hanging are none of the reader's doing
     await sendJson('DELETE', `/api/studies/${this.#viewer.study.uid}/presentation/`);
   }
 
@@ -83,7 +83,7 @@ export class Layout {
     await loadHeaders(cells, lists);
     const { rows, columns, picks } = trim(this.#protocol, assign(cells, lists));
     if (!picks.some(Boolean)) return viewer.openFirst();
-    viewer.setGrid(rows, columns);
+    this.#setGrid(rows, columns);
     viewer.activate(viewer.panes[0]);
     for (const [index, pick] of picks.entries()) {
       const pane = viewer.panes[index];
@@ -100,8 +100,14 @@ export class Layout {
     const { rows, columns, cells } = this.#protocol;
     const [pick] = assign(cells.slice(0, 1), lists);
     if (!pick || cells[0].study === 'prior' || needsHeaders(cells)) return;
-    this.#viewer.setGrid(rows, columns);
+    this.#setGrid(rows, columns);
     this.#viewer.open(pick.series, this.#viewer.panes[0]);
+  }
+
+  /** What the page shows already, the preview among it, stays where the grid does. */
+  #setGrid(rows, columns) {
+    const viewer = this.#viewer;
+    if (viewer.rows !== rows || viewer.columns !== columns) viewer.setGrid(rows, columns);
   }
 
   async #seriesOfPrior() {
@@ -118,7 +124,7 @@ export class Layout {
     const viewer = this.#viewer;
     const found = await Promise.all(cells.map((cell) => cell && this.#find(cell)));
     if (!found.some(Boolean)) return false;
-    viewer.setGrid(rows, columns);
+    this.#setGrid(rows, columns);
     viewer.activate(viewer.panes[active] ?? viewer.panes[0]);
     for (const [index, series] of found.entries()) {
       const pane = viewer.panes[index];

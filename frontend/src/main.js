@@ -56,10 +56,10 @@ async function start() {
     messages.notice('No WebGL: this browser draws images on the processor, which is slower.');
   }
   const viewer = new Viewer(find('#viewport'), study);
-  const { layout, overlays } = connect(viewer);
+  const { layout } = connect(viewer);
   endPreviewWith(viewer);
   readOutUnderPointer(viewer, find('#grid'));
-  await openStudy(viewer, layout, list, overlays);
+  await openStudy(viewer, layout, list);
 }
 
 /** Toolbar, keys and mouse of the viewer, and what the page shows of its state. */
@@ -102,7 +102,7 @@ function connect(viewer) {
   viewer.addEventListener('view', ({ detail }) => drawPaneScale(detail.pane));
   showPatientOf(viewer);
   connectDocuments(context);
-  const overlays = new OverlaysPanel(find('#panel-overlays'), new Layers(viewer), context);
+  new OverlaysPanel(find('#panel-overlays'), new Layers(viewer), context);
   guardIdentity(viewer, identity);
   numberGrids(find('#menu-grid'));
   document.addEventListener('second-window', ({ detail }) => second.open(detail));
@@ -119,15 +119,15 @@ function connect(viewer) {
   });
   // A page taken back from the history has no pixels, and its session may have ended.
   addEventListener('pageshow', (event) => event.persisted && location.reload());
-  return { ...context, overlays };
+  return context;
 }
 
 /** Measurements and key images; those that are kept already come after the first picture. */
 function keepWork(viewer, askText) {
   const [measurements, keyImages] = [new Measurements(viewer), new KeyImages(viewer)];
-  const work = new KeptWork(study, user, measurements, keyImages, messages);
+  const work = new KeptWork(study.uid, user, measurements, keyImages, messages);
   new MeasurementPanel(find('#panel-measurements'), work, viewer, { askText, saveButton: find('#save-work') });
-  viewer.addEventListener('view', () => work.load(), { once: true });
+  viewer.addEventListener('view', ({ detail }) => work.load(detail.pane.series.study.uid));
   return { measurements, keyImages, work };
 }
 
@@ -147,7 +147,7 @@ function showPatientOf(viewer) {
   viewer.addEventListener('active', show);
 }
 
-async function openStudy(viewer, layout, list, overlays) {
+async function openStudy(viewer, layout, list) {
   try {
     viewer.seriesList = await list;
   } catch (error) {
@@ -159,7 +159,6 @@ async function openStudy(viewer, layout, list, overlays) {
   opening.hide();
   await layout.open(rail, askedFor(viewer));
   rail.loadThumbnails();
-  await overlays.markKeyImages(rail);
 }
 
 function connectRail(viewer) {

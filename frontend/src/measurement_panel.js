@@ -84,7 +84,7 @@ export class MeasurementPanel {
   #jump(place, lines) {
     const { series_instance_uid: uid, sop_instance_uid: sopInstanceUid, frame } = place;
     const jump = button('', () => {
-      const series = this.#viewer.seriesList.find((one) => one.uid === uid);
+      const series = this.#series(uid);
       if (series) this.#viewer.open(series, this.#viewer.active, { sopInstanceUid, frame: frame ?? 1 });
     });
     jump.className = 'jump';
@@ -93,8 +93,14 @@ export class MeasurementPanel {
     return jump;
   }
 
+  /** Of this study, or of a prior that is shown. */
+  #series(uid) {
+    const shown = this.#viewer.panes.map(({ series }) => series);
+    return [...this.#viewer.seriesList, ...shown].find((series) => series?.uid === uid);
+  }
+
   #where({ series_instance_uid: uid, sop_instance_uid: instance, frame }) {
-    const series = this.#viewer.seriesList.find((one) => one.uid === uid);
+    const series = this.#series(uid);
     const frames = series?.displaySet?.frames ?? [];
     const index = frames.findIndex(
       (one) => one.frame === (frame ?? 1) && one.instance['00080018']?.Value?.[0] === instance);

@@ -70,6 +70,7 @@ export class Measurements extends EventTarget {
   }
 
   rename(measurement, label) {
+    this.settle();
     const { tracking_uid: uid } = measurement;
     const drawing = this.#drawing(uid);
     if (drawing) drawing.data.label = label;
@@ -79,6 +80,7 @@ export class Measurements extends EventTarget {
   }
 
   remove(uids) {
+    this.settle();
     const found = uids.filter((uid) => this.#own.has(uid));
     if (!found.length) return;
     for (const uid of found) this.#erase(this.#own, uid);

@@ -5,7 +5,7 @@
  * is loading or shown.
  */
 import { cache } from '@cornerstonejs/core';
-import { addTool, ToolGroupManager, WindowLevelTool } from '@cornerstonejs/tools';
+import { addTool, MagnifyTool, ToolGroupManager, WindowLevelTool } from '@cornerstonejs/tools';
 
 import { CrosshairsTool } from './crosshairs.js';
 import { middleOf } from './geometry.js';
@@ -19,8 +19,9 @@ import { gatherVolume, whyNoVolume } from './volume.js';
 const PAGE = 10;
 const ZOOM_STEP = 1.25;
 const THICKNESSES = [1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 75, 100]; // mm
-const TOOLS = { ...FIXED, [CrosshairsTool.toolName]: [] };
 const CROSSHAIRS = CrosshairsTool.toolName;
+const { [MagnifyTool.toolName]: _stacksOnly, ...SHARED } = FIXED;
+const TOOLS = { ...SHARED, [CROSSHAIRS]: [] };
 
 export class Mpr extends EventTarget {
   #viewer;

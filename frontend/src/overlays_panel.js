@@ -1,4 +1,4 @@
-/** The panel of what lies over the images: segments, structures, presentation states, key images. */
+/** The panel of what lies over the images: segments, structures, presentation states. */
 import { text } from './attributes.js';
 import { loadDisplaySet } from './displaysets.js';
 import { choice, element, field } from './dom.js';
@@ -9,8 +9,7 @@ import { explainFailure } from './reasons.js';
 import { isSegmentation } from './segmentation.js';
 import { isStructureSet } from './structure_set.js';
 
-const MAX_KEY_IMAGES = 200;
-const KINDS = ['SEG', 'RTSTRUCT', 'PR', 'KO'];
+const KINDS = ['SEG', 'RTSTRUCT', 'PR'];
 
 export class OverlaysPanel {
   #viewer;
@@ -20,7 +19,6 @@ export class OverlaysPanel {
   #body;
   #found; // promise of what the study has
   #presentations = [];
-  #keyImages = []; // { sopInstanceUid, seriesInstanceUid, frame, label }
 
   constructor(panel, layers, { viewer, panels, messages, root }) {
     this.#viewer = viewer;
@@ -33,19 +31,6 @@ export class OverlaysPanel {
     viewer.addEventListener('series', () => this.#refresh());
     root.addEventListener('show-overlay', ({ target, detail }) => this.#showOverlay(viewer.paneOf(target), detail));
     root.addEventListener('apply-presentation', ({ target, detail }) => this.#apply(viewer.paneOf(target), detail));
-  }
-
-  /** Key images are marked as soon as the study is known, whether anyone opens the panel or not. */
-  async markKeyImages(rail) {
-    const keys = this.#viewer.seriesList.filter(({ modality }) => modality === 'KO');
-    const sets = await Promise.all(keys.map((series) => this.#load(series)));
-    this.#keyImages = sets.flat().flatMap(keyImagesOf).slice(0, MAX_KEY_IMAGES);
-    this.#layers.keyImages = new Set(this.#keyImages.map(({ sopInstanceUid }) => sopInstanceUid));
-    for (const { uid } of this.#viewer.seriesList) {
-      const count = this.#keyImages.filter(({ seriesInstanceUid }) => seriesInstanceUid === uid).length;
-      if (count) rail.note(uid, `★ ${count} key image${count === 1 ? '' : 's'}`);
-    }
-    this.#layers.redraw();
   }
 
   async #load(series) {
@@ -74,9 +59,8 @@ export class OverlaysPanel {
     const parts = [
       ...outlined.map(({ series, instance }) => this.#overlayPart(series, instance)),
       this.#presentationPart(),
-      this.#keyPart(),
     ].filter(Boolean);
-    this.#body.replaceChildren(...(parts.length ? parts : ['This study has no segmentations, structures, presentation states or key images.']));
+    this.#body.replaceChildren(...(parts.length ? parts : ['This study has no segmentations, structures or presentation states.']));
   }
 
   #refresh() {
@@ -182,38 +166,4 @@ export class OverlaysPanel {
     this.#layers.present(pane, presentation);
     pane.element.querySelector('.picture').focus({ preventScroll: true });
   }
-
-  // --- Key images ---
-
-  #keyPart() {
-    if (!this.#keyImages.length) return undefined;
-    const items = this.#keyImages.map((key) => element('li', {}, button(key.label, () => this.#open(key))));
-    return element('section', {}, element('h3', { textContent: 'Key images' }), element('ul', { className: 'outlined' }, ...items));
-  }
-
-  #open({ seriesInstanceUid, sopInstanceUid, frame }) {
-    const series = this.#viewer.seriesList.find(({ uid }) => uid === seriesInstanceUid);
-    if (series) this.#viewer.open(series, this.#viewer.active, { sopInstanceUid, frame });
-    else this.#messages.notice('That image is not in this study.');
-  }
-}
-
-/** The images that a key object selection (PS3.3 A.35.4) names, in its order. */
-function keyImagesOf(instance) {
-  const title = text(instance['0040A043']?.Value?.[0] ?? {}, '00080104') || 'Key image';
-  const seriesOf = new Map();
-  for (const study of instance['0040A375']?.Value ?? []) {
-    for (const series of study['00081115']?.Value ?? []) {
-      for (const one of series['00081199']?.Value ?? []) seriesOf.set(text(one, '00081155'), text(series, '0020000E'));
-    }
-  }
-  const references = (instance['0040A730']?.Value ?? []).flatMap((item) => item['00081199']?.Value ?? []);
-  return references
-    .map((one, index) => ({
-      sopInstanceUid: text(one, '00081155'),
-      seriesInstanceUid: seriesOf.get(text(one, '00081155')),
-      frame: Number(one['00081160']?.Value?.[0] ?? 1),
-      label: `${title}, ${index + 1}`,
-    }))
-    .filter(({ seriesInstanceUid }) => seriesInstanceUid);
 }

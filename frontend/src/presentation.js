@@ -16,6 +16,7 @@ export class PresentationKeeper {
   #hasActed = false; // nothing is kept of a study that somebody only looked at
   #saved = '';
   #timer;
+  #sending = Promise.resolve();
 
   /** @param send (state, keepalive) → promise; keeps the state on the server */
   constructor(viewer, send) {
@@ -44,13 +45,15 @@ export class PresentationKeeper {
     await pane.open(series, view);
   }
 
-  forget() {
+  /** Forget what was seen so far; resolves once nothing more of it is on its way to the server. */
+  async forget() {
     clearTimeout(this.#timer);
     this.#views.clear();
     this.#shown.clear();
     this.#pending.clear();
     this.#hasActed = false;
     this.#saved = '';
+    await this.#sending;
   }
 
   async save({ keepalive = false } = {}) {
@@ -60,11 +63,10 @@ export class PresentationKeeper {
     const said = JSON.stringify(state);
     if (said === this.#saved) return;
     this.#saved = said;
-    try {
-      await this.#send(state, keepalive);
-    } catch {
+    this.#sending = this.#send(state, keepalive).catch(() => {
       this.#saved = ''; // the next change, or leaving the page, tries again
-    }
+    });
+    await this.#sending;
   }
 
   #schedule() {

@@ -35,13 +35,6 @@ export class Rail {
     current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }
 
-  /** A line more in the tile of a series. */
-  note(uid, words) {
-    const tile = [...this.#tiles].find(([series]) => series.uid === uid)?.[1];
-    tile?.querySelector('.note')?.remove();
-    tile?.append(line('note', words));
-  }
-
   /** After the first image, so that no thumbnail stands in its way. */
   loadThumbnails() {
     this.#hasThumbnails = true;

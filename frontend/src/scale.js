@@ -1,16 +1,9 @@
 /** The scale bar: a round length at the foot of the picture, where it is known what a pixel measures. */
-import { Enums, metaData } from '@cornerstonejs/core';
-
 import { number } from './attributes.js';
+import { pixelSize } from './calibration.js';
 import { dot, minus } from './geometry.js';
 
 const SHARE = 0.25; // of the width of the picture that the bar may take
-const CENTIMETRE = 3; // Physical Units X Direction (0018,6024)
-const TWO_DIMENSIONAL = 1; // Region Spatial Format (0018,6012)
-const NOTES = {
-  [Enums.CalibrationTypes.PROJECTION]: 'at detector',
-  [Enums.CalibrationTypes.USER]: 'calibrated by hand',
-};
 
 /** @param {number | undefined} pixelsPerMm nothing is drawn without it */
 export function drawScaleBar(box, pixelsPerMm, note = '') {
@@ -24,8 +17,8 @@ export function drawScaleBar(box, pixelsPerMm, note = '') {
 }
 
 export function drawPaneScale({ element, stack }) {
-  const spacing = stack.shown === undefined ? undefined : pixelSpacing(stack.frame);
-  drawScaleBar(element, spacing && pixelsPerMm(stack.viewport, spacing), spacing?.note);
+  const size = stack.shown === undefined ? undefined : sizeOfPixels(stack.frame);
+  drawScaleBar(element, size && pixelsPerMm(stack.viewport, size), size?.note);
 }
 
 function addBar(box) {
@@ -41,34 +34,24 @@ function roundLength(available) {
 }
 
 /** Along the width of the screen, however the image is turned on it. */
-function pixelsPerMm(viewport, spacing) {
+function pixelsPerMm(viewport, size) {
   const image = viewport.getImageData();
   const hundred = minus([...viewport.canvasToWorld([100, 0])], [...viewport.canvasToWorld([0, 0])]);
   const columns = dot(hundred, image.direction.slice(0, 3)) / image.spacing[0];
   const rows = dot(hundred, image.direction.slice(3, 6)) / image.spacing[1];
-  return 100 / Math.hypot(columns * spacing.column, rows * spacing.row);
+  return 100 / Math.hypot(columns * size.column, rows * size.row);
 }
 
-/** mm between rows and between columns, and how far to trust them; undefined when not known. */
-export function pixelSpacing({ imageId, instance }) {
-  const plane = metaData.get('imagePlaneModule', imageId) ?? {};
-  const calibration = metaData.get('calibratedPixelSpacing', imageId); // there when the header has a spacing
-  if (!calibration) return ultrasoundSpacing(instance);
-  const scale = calibration.scale ?? 1;
-  return {
-    row: plane.rowPixelSpacing / scale,
-    column: plane.columnPixelSpacing / scale,
-    note: NOTES[calibration.type],
-  };
+/** Of the whole picture: in ultrasound only where all its regions have one scale. */
+function sizeOfPixels(frame) {
+  const regions = frame.instance['00186011']?.Value;
+  const sizes = regions ? regions.map((region) => pixelSize(frame, [middleOfRegion(region)])) : [pixelSize(frame, [])];
+  const [{ row, column, atDetector }] = sizes;
+  const isOne = sizes.every((size) => size.unit === 'mm' && size.row === row && size.column === column);
+  return isOne ? { row, column, note: atDetector ? 'at detector' : '' } : undefined;
 }
 
-/** Of the regions (PS3.3 C.8.5.5), when all are pictures of one scale. */
-function ultrasoundSpacing(instance) {
-  const regions = instance['00186011']?.Value ?? [];
-  const [column, row] = ['0018602C', '0018602E'].map((tag) => Math.abs(number(regions[0] ?? {}, tag)) * 10);
-  const isPicture = (region) =>
-    number(region, '00186012') === TWO_DIMENSIONAL &&
-    number(region, '00186024') === CENTIMETRE && number(region, '00186026') === CENTIMETRE &&
-    Math.abs(number(region, '0018602C')) * 10 === column && Math.abs(number(region, '0018602E')) * 10 === row;
-  return regions.length && row > 0 && column > 0 && regions.every(isPicture) ? { row, column } : undefined;
-}
+const middleOfRegion = (region) => [
+  (number(region, '00186018') + number(region, '0018601C')) / 2,
+  (number(region, '0018601A') + number(region, '0018601E')) / 2,
+];

@@ -36,6 +36,11 @@ export class Segmentation {
     this.type = text(instance, '00620001') || 'BINARY'; // BINARY, FRACTIONAL or LABELMAP
     this.bits = number(instance, '00280100') ?? 1;
     this.items = (instance['00620002']?.Value ?? []).map(describeSegment);
+    if (this.type === 'LABELMAP') {
+      // What is nothing has a number too: listed, but not laid over the image unasked.
+      const background = number(instance, '00280120') ?? 0;
+      for (const item of this.items) item.isVisible = item.number !== background;
+    }
     this.#frames = readFrames(instance);
     this.frameOfReference = text(instance, '00200052');
     if (!this.items.length) throw new Error('It names no segments.');

@@ -12,7 +12,7 @@ from highdicom.color import CIELabColor
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from studies.tests.builders import make_dataset, make_file, to_file
+from studies.tests.builders import EXPLICIT, make_dataset, make_file, to_file
 from studies.tests.samples import read
 
 SIZE = 63  # odd, so that frames of single bits begin inside of bytes
@@ -59,7 +59,9 @@ def slices() -> list[Dataset]:
     return found
 
 
-def segmentation(images: list[Dataset]) -> bytes:
+def segmentation(
+    images: list[Dataset], kind: str = "BINARY", number: int = 1, syntax: str = EXPLICIT
+) -> bytes:
     """Segment 1, red, on slices 1 and 2; segment 2, green, on slice 2."""
     mask = np.zeros((3, SIZE, SIZE, 2), np.uint8)
     mask[:2, 20:31, 20:31, 0] = 1
@@ -72,10 +74,10 @@ def segmentation(images: list[Dataset]) -> bytes:
         for number, label, lab in ((1, "Liver", (53, 80, 67)), (2, "Spleen", (88, -79, 81)))
     ]  # fmt: skip
     made = hd.seg.Segmentation(
-        images, mask, "BINARY", segments, SEG, 3, f"{SEG}.1", 1, **_ABOUT,
-        series_description="Organs",
+        images, mask, kind, segments, SEG, 3, f"{SEG}.{number}", number, **_ABOUT,
+        series_description="Organs", transfer_syntax_uid=syntax,
     )  # fmt: skip
-    return to_file(made)
+    return to_file(made, syntax)
 
 
 def _contour(z: float) -> Dataset:
@@ -117,6 +119,20 @@ def presentation_state(image: Dataset) -> bytes:
     )  # fmt: skip
     made.PresentationLUTShape = "INVERSE"
     made.ImageRotation, made.ImageHorizontalFlip = 90, "N"
+    return to_file(made)
+
+
+def corner_state(image: Dataset) -> bytes:
+    """Of the same slice: the upper left 21 columns and rows, turned, then flipped, with a shutter."""
+    made = hd.pr.GrayscaleSoftcopyPresentationState(
+        [image], PR, 5, f"{PR}.2", 2, **_ABOUT, content_label="CORNER",
+    )  # fmt: skip
+    made.ImageRotation, made.ImageHorizontalFlip = 90, "Y"
+    (area,) = made.DisplayedAreaSelectionSequence
+    area.DisplayedAreaBottomRightHandCorner = [21, 21]
+    made.ShutterShape, made.ShutterPresentationValue = "RECTANGULAR", 0
+    made.ShutterLeftVerticalEdge, made.ShutterRightVerticalEdge = "3", "18"
+    made.ShutterUpperHorizontalEdge, made.ShutterLowerHorizontalEdge = "3", "18"
     return to_file(made)
 
 

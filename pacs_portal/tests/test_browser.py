@@ -211,14 +211,15 @@ def test_an_image_that_cannot_be_decoded_is_named_and_can_be_downloaded(page):
     assert download.value.path().read_bytes()[128:132] == b"DICM"
 
 
-def test_a_report_is_named_and_can_be_downloaded(page):
+def test_a_report_is_read_and_can_be_downloaded(page):
     header = pydicom.dcmread(SAMPLES / "test_files" / "test-SR.dcm")
     page.goto(f"/studies/{header.StudyInstanceUID}/view/")
-    page.wait_for_selector("#viewport[data-state=error]")
+    page.wait_for_selector("#viewport[data-state=document]")
+    page.wait_for_selector(".document :text('A mass of')")
 
-    said = page.inner_text(".pane .cover")
+    said = page.inner_text(".document")
     with page.expect_download() as download:
-        page.click("text=Download object 1")
+        page.click("text=Download DICOM file")
 
     assert "Structured report" in said
     assert pydicom.dcmread(download.value.path()).SOPInstanceUID == header.SOPInstanceUID

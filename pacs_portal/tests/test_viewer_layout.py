@@ -339,13 +339,11 @@ def test_a_finger_across_the_rail_drags_and_along_it_scrolls(browser, portal, ra
 
 def test_a_prior_hangs_beside_the_current_study_and_is_named_as_such(page, store, complaints):
     chest = {"PatientID": "PRIORS", "Modality": "DX", "BodyPartExamined": "CHEST"}
-    store("2.25.821", StudyDate="20240301", **chest)
-    store("2.25.822", StudyDate="20230301", **chest)
+    hand = {"BodyPartExamined": "HAND", "StudyDescription": "Hand"}
     store(
-        "2.25.823",
-        StudyDate="20250301",
-        StudyDescription="Hand",
-        **chest | {"BodyPartExamined": "HAND"},
+        ("2.25.821", chest | {"StudyDate": "20240301"}),
+        ("2.25.822", chest | {"StudyDate": "20230301"}),
+        ("2.25.823", chest | hand | {"StudyDate": "20250301"}),
     )
     asked = []
     page.on("request", lambda request: asked.append(request.url.split("/studies/")[-1]))
@@ -362,6 +360,7 @@ def test_a_prior_hangs_beside_the_current_study_and_is_named_as_such(page, store
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
 
+    assert asked.count("2.25.821/hanging/") == 1  # by the page and by its script, once
     assert panes(page) == ["2.25.823.1", "2.25.822.1"]
     assert label == "PRIOR 2023-03-01 · 12 months earlier"
     assert [group.split("\n")[0] for group in groups] == ["LATER 2025-03-01", "PRIOR 2023-03-01"]

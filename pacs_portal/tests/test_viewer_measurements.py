@@ -6,7 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from studies.tests.builders import SAMPLES
+from studies.tests.builders import SAMPLES, make_dataset, to_file
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 
@@ -28,7 +28,10 @@ def viewer(page, image):
 
 def begin_afresh(page, image):
     open_viewer(page, image)
-    for kind, member in (("measurements", "measurements"), ("key-images", "images")):
+    kinds = {"measurements": "measurements", "key-images": "images"}
+    if not any(kept(page, image, kind) for kind in kinds):
+        return
+    for kind, member in kinds.items():
         forget = f"""fetch('/api/studies/{image.StudyInstanceUID}/{kind}/', {{
             method: 'POST', body: JSON.stringify({{ {member}: [] }}),
             headers: {{ 'Content-Type': 'application/json',
@@ -42,6 +45,8 @@ def open_viewer(page, image):
         page.goto(f"/studies/{image.StudyInstanceUID}/view/")
         page.wait_for_selector("#viewport[data-state=shown]")
     page.wait_for_selector("#toolbar:enabled")
+    page.wait_for_timeout(500)
+    page.keyboard.press("=")  # the zoom of the last time is back as well
 
 
 def on_screen(page, column, row):
@@ -128,31 +133,27 @@ def test_each_tool_draws_and_what_it_drew_is_kept_listed_and_drawn_again(viewer,
 
     (document,) = kept(viewer, image)
     assert {one["kind"] for one in document["measurements"]} == {*DRAWN, "angle", "cobb", "arrow"}
-    (arrow,) = [one for one in document["measurements"] if one["kind"] == "arrow"]
-    assert arrow["label"] == "Look here"
+    found = {one["kind"]: one for one in document["measurements"]}
+    assert found["arrow"]["label"] == "Look here"
     viewer.wait_for_function(
         "(count) => document.querySelectorAll('svg.svg-layer text').length === count", arg=9
     )
     again = viewer.locator("svg.svg-layer text").all_text_contents()
     assert sorted(again) == sorted(drawn)
+    assert_values_are_those_of_pydicom_and_numpy(found, image)
     assert complaints == []
 
 
-def test_values_are_those_of_pydicom_and_numpy(viewer, image, complaints):
+def assert_values_are_those_of_pydicom_and_numpy(found, image):
     values = image.pixel_array * float(image.RescaleSlope) + float(image.RescaleIntercept)
     spacing = [float(length) for length in image.PixelSpacing]
-    for kind in ("length", "rectangle", "ellipse", "freehand", "probe"):
-        key, points = DRAWN[kind]
-        viewer.keyboard.press(key)
-        drag(viewer, *points)
-    wait_for_items(viewer, 5)
-
-    save(viewer)
-
-    found = {one["kind"]: one for one in kept(viewer, image)[0]["measurements"]}
     assert value_of(found["probe"], "value") == values[64, 64]
     (a, b) = np.array(found["length"]["points"]) * spacing[::-1]
     assert value_of(found["length"], "length") == pytest.approx(np.hypot(*(a - b)))
+    a, vertex, c = np.array(found["angle"]["points"])
+    assert value_of(found["angle"], "angle") == pytest.approx(degrees(a - vertex, c - vertex))
+    a, b, c, d = np.array(found["cobb"]["points"])
+    assert value_of(found["cobb"], "cobb_angle") == pytest.approx(degrees(b - a, d - c))
     for kind in ("rectangle", "ellipse", "freehand"):
         inside = values[mask(kind, found[kind]["points"])]
         assert inside.size > 50, kind
@@ -160,8 +161,12 @@ def test_values_are_those_of_pydicom_and_numpy(viewer, image, complaints):
         assert value_of(found[kind], "standard_deviation") == pytest.approx(inside.std()), kind
         assert value_of(found[kind], "minimum") == inside.min(), kind
         assert value_of(found[kind], "maximum") == inside.max(), kind
-    assert {v["unit"] for one in found.values() for v in one["values"]} == {"HU", "mm", "mm2"}
-    assert complaints == []
+    units = {v["unit"] for one in found.values() for v in one["values"]}
+    assert units == {"HU", "mm", "mm2", "deg"}
+
+
+def degrees(a, b) -> float:
+    return float(np.degrees(np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))))
 
 
 def value_of(measurement, quantity):
@@ -188,6 +193,68 @@ def mask(kind, points) -> np.ndarray:
     return inside
 
 
+REGION = {  # of ultrasound: 0.5 mm to a pixel
+    "RegionLocationMinX0": 0, "RegionLocationMinY0": 0, "RegionLocationMaxX1": 127,
+    "RegionLocationMaxY1": 127, "PhysicalUnitsXDirection": 3, "PhysicalUnitsYDirection": 3,
+    "PhysicalDeltaX": 0.05, "PhysicalDeltaY": 0.05,
+}  # fmt: skip
+CALIBRATIONS = {
+    "of the patient": ({"PixelSpacing": [0.5, 0.5]}, 0.5, "mm", False),
+    "of the detector": ({"ImagerPixelSpacing": [0.25, 0.25]}, 0.25, "mm", True),
+    "not corrected": (
+        {"ImagerPixelSpacing": [0.25, 0.25], "PixelSpacing": [0.25, 0.25]}, 0.25, "mm", True,
+    ),
+    "of a region": ({"SequenceOfUltrasoundRegions": [REGION]}, 0.5, "mm", False),
+    "of nothing": ({}, 1, "px", False),
+}  # fmt: skip
+
+
+def test_a_length_says_what_it_is_a_length_of(page, portal, complaints, tmp_path):
+    for number, (attributes, *_) in enumerate(CALIBRATIONS.values()):
+        (tmp_path / f"{number}.dcm").write_bytes(calibrated(f"2.25.47200{number}", attributes))
+    portal.manage("import_dicom", str(tmp_path))
+    for number, (attributes, size, unit, at_detector) in enumerate(CALIBRATIONS.values()):
+        study = f"2.25.47200{number}"
+        page.goto(f"/studies/{study}/view/")
+        page.wait_for_selector("#viewport[data-state=shown]")
+        page.wait_for_selector("#toolbar:enabled")
+        page.keyboard.press("d")
+        drag(page, (20, 20), (50, 60))
+        page.wait_for_selector("#save-work:enabled")
+        said = page.locator("svg.svg-layer text").first.text_content()
+
+        save(page)
+
+        found = page.evaluate(
+            f"fetch('/api/studies/{study}/measurements/').then((answer) => answer.json())"
+        )
+        (drawn,) = found["documents"][0]["measurements"]
+        (a, b) = np.array(drawn["points"]) * size
+        assert value_of(drawn, "length") == pytest.approx(np.hypot(*(a - b))), attributes
+        assert drawn["values"][0]["unit"] == unit, attributes
+        assert (drawn["at_detector"], "at detector" in said) == (at_detector, at_detector)
+        assert unit in said
+    assert complaints == []
+
+
+def calibrated(study: str, attributes: dict) -> bytes:
+    """An image of 128 × 128 pixels that says so much of their size."""
+    dataset = make_dataset(
+        StudyInstanceUID=study, SeriesInstanceUID=f"{study}.1", SOPInstanceUID=f"{study}.1.1",
+        PatientID=study, Rows=128, Columns=128, PixelData=bytes(range(256)) * 128,
+    )  # fmt: skip
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, [region(v) if isinstance(v, dict) else v for v in value])
+    return to_file(dataset)
+
+
+def region(attributes: dict) -> pydicom.Dataset:
+    item = pydicom.Dataset()
+    for keyword, value in attributes.items():
+        setattr(item, keyword, value)
+    return item
+
+
 def test_what_was_done_is_undone_and_done_again_and_can_be_renamed_and_removed(
     viewer, image, complaints
 ):
@@ -206,7 +273,7 @@ def test_what_was_done_is_undone_and_done_again_and_can_be_renamed_and_removed(
     viewer.wait_for_selector(f"{PANEL} >> text=Nodule")
     viewer.wait_for_selector("svg.svg-layer >> text=Nodule")
     viewer.click(f"{PANEL} >> text=Hide")
-    viewer.wait_for_function("!document.querySelector('svg.svg-layer text')")
+    viewer.wait_for_function("() => !document.querySelector('svg.svg-layer text')")
     viewer.click(f"{PANEL} >> text=Show")
     viewer.wait_for_selector("svg.svg-layer >> text=Nodule")
 

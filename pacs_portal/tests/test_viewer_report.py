@@ -132,6 +132,8 @@ def assert_is_told(clinician, study):
     assert "A nodule of 4 mm." in report
     assert "Addendum 1" in report
     clinician.goto("/notifications/")
+    faults = Axe().run(clinician)
+    assert faults.violations_count == 0, faults.generate_report()
     clinician.click("text=Mark all as read")
     expect(clinician.locator(".bell-count")).to_have_count(0)
     assert clinician.locator("#notifications tbody tr").count() == 2

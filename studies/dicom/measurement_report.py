@@ -35,6 +35,7 @@ _IMAGE_REGION = Code("111030", "DCM", "Image Region")
 _DERIVATION = Code("121401", "DCM", "Derivation")
 _METHOD = Code("370129005", "SCT", "Measurement Method")
 _IN_DETECTOR_PLANE = Code("113941", "DCM", "In Detector Plane")
+_MAX_POINTS = 20_000  # of one outline; a browser has to draw it
 
 
 class Kind(StrEnum):
@@ -417,7 +418,9 @@ def _is_rectangle(corners: Sequence[Point]) -> bool:
 def _read_coordinates(node: JsonObject) -> _Drawn | None:
     images = content.children(node, "IMAGE")
     points = content.points_of(node)
-    if len(images) != 1 or not points or not all(map(math.isfinite, sum(points, ()))):
+    if len(images) != 1 or not 0 < len(points) <= _MAX_POINTS:
+        return None
+    if not all(math.isfinite(ordinate) for point in points for ordinate in point):
         return None
     uid, frames = content.image_of(images[0])
     if not is_uid(uid) or len(frames) > 1:

@@ -1,4 +1,4 @@
-"""The reading status as a filter of the study list: its index, and which values there are."""
+"""The reading status as a filter of the study list: its indexes, and which values there are."""
 
 from django.contrib.postgres.operations import (
     AddConstraintNotValid,
@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    # The archive takes in objects while the index is made.
+    # The archive takes in objects while indexes are made.
     atomic = False
 
     dependencies = [
@@ -20,7 +20,15 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             model_name='study',
-            index=models.Index(fields=['reading_status', '-study_moment', '-id'], name='study_by_reading_status'),
+            index=models.Index(condition=models.Q(('reading_status', 'unread')), fields=['-study_moment', '-id'], name='study_unread'),
+        ),
+        AddIndexConcurrently(
+            model_name='study',
+            index=models.Index(condition=models.Q(('reading_status', 'in-progress')), fields=['-study_moment', '-id'], name='study_in_progress'),
+        ),
+        AddIndexConcurrently(
+            model_name='study',
+            index=models.Index(condition=models.Q(('reading_status', 'reported')), fields=['-study_moment', '-id'], name='study_reported'),
         ),
         AddConstraintNotValid(
             model_name='study',

@@ -113,8 +113,22 @@ class Study(PatientIdentity):
                 name="study_of_patient_newest_first",
             ),
             models.Index(fields=["-received_at", "-id"], name="study_latest_received_first"),
+            # One for each status: as one index with the status first, searches by day alone would
+            # be answered from it, and then have to be sorted.
             models.Index(
-                fields=["reading_status", "-study_moment", "-id"], name="study_by_reading_status"
+                fields=["-study_moment", "-id"],
+                condition=models.Q(reading_status=ReadingStatus.UNREAD),
+                name="study_unread",
+            ),
+            models.Index(
+                fields=["-study_moment", "-id"],
+                condition=models.Q(reading_status=ReadingStatus.IN_PROGRESS),
+                name="study_in_progress",
+            ),
+            models.Index(
+                fields=["-study_moment", "-id"],
+                condition=models.Q(reading_status=ReadingStatus.REPORTED),
+                name="study_reported",
             ),
             models.Index(fields=["patient_name_folded", "id"], name="study_in_order_of_name"),
             models.Index(fields=["patient_id", "id"], name="study_in_order_of_patient_id"),

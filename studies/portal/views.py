@@ -14,6 +14,7 @@ from studies.access import may_report
 from studies.errors import GoneError, NotFoundError
 from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
 from studies.first_image import find_first_image
+from studies.hanging import first_series_uid
 from studies.models import Instance, Study
 from studies.portal import searches
 from studies.reports import notifications, reading
@@ -157,7 +158,7 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
 @require_safe
 def viewer(request: HttpRequest, study: str) -> HttpResponse:
     found = _find_study(request, study)
-    asked = request.GET.get("series", "")
+    asked = request.GET.get("series") or first_series_uid(request.user, found)
     context = {"study": found, "first": find_first_image(request.user, found, asked)}
     return render(request, "studies/viewer.html", context)
 

@@ -1,7 +1,6 @@
 """Measurements and key images through the API, into the archive and back."""
 
 import datetime
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from studies.models import DeletedInstance, Instance, Source, Study
+from studies.tests.answers import json_of
 from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +50,10 @@ def documents(client, address=MEASUREMENTS):
     return response.json()["documents"]
 
 
+def metadata(client, below):
+    return json_of(client.get(f"/dicom-web/studies/{below}/metadata"))
+
+
 def choose(client, images, predecessors=(), **more):
     body = {"images": images, "predecessors": list(predecessors)} | more
     response = client.post(KEY_IMAGES, body, content_type="application/json")
@@ -78,9 +82,7 @@ def test_a_save_is_a_report_of_the_study_in_a_series_of_its_author(client):
     uid = save(client, [LENGTH])
 
     instance = Instance.objects.get(sop_instance_uid=uid)
-    header = client.get(
-        f"/dicom-web/studies/1.2.3/series/{instance.series.series_instance_uid}/metadata"
-    ).json()[0]
+    (header,) = metadata(client, f"1.2.3/series/{instance.series.series_instance_uid}")
     assert instance.stored_object.source == Source.VIEWER
     assert instance.stored_object.source_detail == "radiologist-1"
     assert (instance.series.modality, instance.series.series_number) == ("SR", 2)
@@ -255,8 +257,7 @@ def test_a_report_of_a_study_is_written_in_the_time_zone_that_it_names(client, s
     body = {"measurements": change(sop_instance_uid="1.7.2")}
     client.post("/api/studies/1.7/measurements/", body, content_type="application/json")
 
-    header = json.loads(b"".join(client.get("/dicom-web/studies/1.7/metadata")))
-    (report,) = [one for one in header if one["00080060"]["Value"] == ["SR"]]
+    (report,) = [one for one in metadata(client, "1.7") if one["00080060"]["Value"] == ["SR"]]
     assert report["00080201"]["Value"] == ["+0530"]
     written = report["00080023"]["Value"][0] + report["00080033"]["Value"][0][:4]
     assert written in {f"{now + datetime.timedelta(minutes=m):%Y%m%d%H%M}" for m in (0, 1)}

@@ -188,6 +188,50 @@ def test_the_prior_lies_behind_many_studies_of_another_kind(viewer, make_study):
     assert found.has_more_others
 
 
+# --- The first series ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "is_part"),
+    [
+        ("flair", "Ax FLAIR fs", True),
+        ("t1*ax", "T1 mprage AX", True),
+        ("ax*t1", "T1 ax", False),
+        ("t2 | pd", "PD sag", True),
+        ("t1", "", False),
+        ("*", "", True),
+    ],
+)
+def test_a_pattern_is_part_of_a_text_as_it_is_in_the_browser(pattern, text, is_part):
+    assert hanging.is_part(pattern, text) is is_part
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ({}, 1),
+        ({"at_least": 10}, 2),
+        ({"at_least": 10, "number": 2}, 3),
+        ({"description": "t1", "without": "gad"}, 3),
+        ({"description": "none of these"}, 1),
+        ({"modality": "PT"}, 4),
+        ({"plane": "axial"}, None),
+    ],
+)
+def test_the_page_knows_the_series_of_the_first_cell(viewer, patient, cell, number):
+    HangingProtocol.objects.create(name="x", priority=99, cells=[cell])
+    study = Study.objects.create(patient_record=patient, study_instance_uid="1.1")
+    for row in [(0, "SR", "Report", 1), (1, "MR", "Scout", 3), (2, "MR", "T1 gad", 30),
+                (3, "MR", "T1", 30), (4, "PT", "AC", 5)]:  # fmt: skip
+        Series.objects.create(
+            study=study, series_instance_uid=f"1.1.{row[0]}", series_number=row[0],
+            modality=row[1], series_description=row[2],
+            number_of_series_related_instances=row[3],
+        )  # fmt: skip
+
+    assert hanging.first_series_uid(viewer, study) == ("" if number is None else f"1.1.{number}")
+
+
 # --- Over HTTP -----------------------------------------------------------------------------------
 
 

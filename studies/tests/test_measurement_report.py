@@ -288,6 +288,15 @@ def test_codes_that_were_retired_are_still_understood():
     assert read_measurement_report(retired).measurements == one_of_each()[:1]
 
 
+def test_an_outline_of_too_many_points_is_counted_and_not_read():
+    endless = replace(one_of_each()[7], points=tuple((n % 97, n % 89) for n in range(20_000)))
+    header = header_of(write_measurement_report(DOCUMENT, [endless], REFERENCES))
+
+    report = read_measurement_report(header)
+
+    assert (report.measurements, report.not_understood) == ([], 1)
+
+
 scalars = st.none() | st.integers() | st.floats() | st.text(max_size=5) | st.just("CONTAINER")
 tags = st.sampled_from(
     [

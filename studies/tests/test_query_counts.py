@@ -43,7 +43,8 @@ def many(store):
         ),
         pytest.param("/notifications/", WHO + BELL + 1, id="notifications"),
         pytest.param(
-            "/studies/1.2.3/view/", WHO + 3, id="viewer page: study, first series, its middle image"
+            "/studies/1.2.3/view/", WHO + 5,
+            id="viewer page: study, its series, protocols, first series, its middle image",
         ),
         pytest.param("/api/studies/", WHO + 2, id="API list: page, count"),
         pytest.param("/api/studies/1.2.3/", WHO + 2, id="API study: study, series"),
