@@ -21,11 +21,12 @@ def test_a_role_exists_after_the_migrations(role):
     assert Group.objects.filter(name=role).exists()
 
 
-def test_who_reads_sees_the_archive_and_changes_nothing():
-    expected = {"view_patient", "view_study", "view_series", "view_instance"}
+def test_who_reads_sees_the_archive_and_adds_annotations_and_reports_alone():
+    archive = {"view_patient", "view_study", "view_series", "view_instance"}
+    of_their_own = {"annotate_study", "view_report", "view_addendum"}
 
-    assert codenames(Role.CLINICIAN) == expected
-    assert codenames(Role.RADIOLOGIST) == expected
+    assert codenames(Role.CLINICIAN) == archive | of_their_own
+    assert codenames(Role.RADIOLOGIST) == archive | of_their_own | {"add_report"}
 
 
 def test_an_operator_sees_no_patient():

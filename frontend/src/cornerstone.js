@@ -77,7 +77,7 @@ async function fetchAndDecode(imageId, options, onFailedRequest) {
     const image = await createImage(imageId, pixels, transferSyntax, { ...options, transferPixelData: true });
     return requireAllPixels(image);
   } catch (error) {
-    if (error instanceof FrameError) throw error;
+    if (error instanceof FrameError && !isSubsampled(imageId)) throw error;
     // What this library cannot decode, the server's may. If not, the first reason is the one to tell.
     return loadDrawn(imageId, options).catch(() => {
       throw error;
@@ -114,6 +114,10 @@ function isBeyondTheLibrary(imageId) {
   const { bitsAllocated, samplesPerPixel } = metaData.get('imagePixelModule', imageId) ?? {};
   return bitsAllocated === 1 || (samplesPerPixel > 1 && bitsAllocated > 8);
 }
+
+/** Two chrominance samples for four pixels, which the library expands in JPEG alone. */
+const isSubsampled = (imageId) =>
+  metaData.get('imagePixelModule', imageId).photometricInterpretation === 'YBR_FULL_422';
 
 function requireAllPixels(image) {
   const { rows, columns, numberOfComponents } = image;

@@ -179,8 +179,6 @@ def page(
     browser: Browser, portal: RunningPortal, radiologist: StorageState, complaints: list[str]
 ) -> Iterator[Page]:
     """The study list, before a signed-in radiologist who has left no study in any way."""
-    with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
-        connection.execute("DELETE FROM studies_presentation")
     context = browser.new_context(
         base_url=portal.url,
         viewport={"width": 1280, "height": 800},
@@ -191,6 +189,9 @@ def page(
     page.on("console", lambda message: _note(message, complaints))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto("/")
+    # Only now: a page of the test before may have kept its layout on being closed.
+    with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
+        connection.execute("DELETE FROM studies_presentation")
     yield page
     context.close()
 
