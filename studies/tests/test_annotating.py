@@ -280,7 +280,7 @@ def test_a_number_that_json_does_not_have_is_refused(client):
     assert client.post(MEASUREMENTS, body, content_type="application/json").status_code == 400
 
 
-def test_a_body_beyond_all_measure_is_refused_unread(client):
+def test_a_body_beyond_all_measure_is_refused(client):
     body = b'{"measurements": [' + b" " * (4 * 1024 * 1024) + b"]}"
 
     response = client.post(MEASUREMENTS, body, content_type="application/json")
