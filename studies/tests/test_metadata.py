@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import F
 
 from studies import gzip_parts, metadata, retrieve, storage
@@ -203,6 +204,18 @@ def test_a_name_longer_than_any_is_answered_and_not_kept(client, three):
 
     assert len(content(response)) == 3
     assert not SeriesMetadata.objects.exists()
+
+
+def test_what_the_release_before_keeps_is_taken_in_but_never_answered(client, three):
+    series = Series.objects.get()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO studies_seriesmetadata (series_id, base_url, etag, content, prepared_at)"
+            " VALUES (%s, %s, 'of old', 'old', now())",
+            [series.pk, BASE],
+        )
+
+    assert len(content(client.get(f"{SERIES}/metadata"))) == 3
 
 
 def test_nothing_of_what_is_deleted_stays_prepared(client, sign_in, three):
