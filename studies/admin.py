@@ -217,6 +217,7 @@ class DeletionAdmin(ReadOnlyAdmin):
         "deleted_at", "deleted_by", "reason", "study_instance_uid", "series_instance_uid",
         "sop_instance_uid",
     ]  # fmt: skip
+    exclude = ["parents"]  # of a study, drafts of its report among them
     list_filter = ["deleted_at"]
     list_select_related = ["deleted_by"]
     search_fields = ["study_instance_uid__exact"]

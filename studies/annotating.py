@@ -2,14 +2,15 @@
 
 A save is a new instance in a series of its author; it names the documents whose content it takes
 over, and those are current no longer. Two saves that knew nothing of each other are both current
-until their author saves again. To save nothing withdraws the series.
+until their author saves again. To save nothing withdraws what was saved, unless there is something
+current that was not seen.
 """
 
 import datetime
 import io
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -40,7 +41,12 @@ from studies.dicom.measurement_report import (
     write_measurement_report,
 )
 from studies.dicom.names import readable
-from studies.errors import InvalidInstanceError, MalformedBodyError, NotPermittedError
+from studies.errors import (
+    EditConflictError,
+    InvalidInstanceError,
+    MalformedBodyError,
+    NotPermittedError,
+)
 from studies.ingest import Outcome, Provenance
 from studies.models import Instance, Source, Study
 
@@ -49,6 +55,7 @@ MAX_POINTS = 5000
 # Of a study; older ones are not looked at. Each save makes one.
 _MAX_DOCUMENTS = 1000
 _DOCUMENTS_AT_ONCE = 10
+_ELSEWHERE = ""
 # Of the UIDs of authors' series (PS3.5 B.2).
 _NAMESPACE = uuid.UUID("6d0f1b1e-4f0a-4b66-9c3b-6d6e9a1c52f4")
 # What separates the parts of a name, several names and several values.
@@ -70,7 +77,7 @@ class Saved(Generic[Held]):
 
     Attributes:
         saved_at: When the archive had it.
-        series: Of each image of it that this person may see, by SOP Instance UID.
+        series: Of each image that this person may see, by SOP Instance UID; of all documents.
     """
 
     sop_instance_uid: str
@@ -78,7 +85,7 @@ class Saved(Generic[Held]):
     is_own: bool
     saved_at: datetime.datetime
     held: Held
-    series: Mapping[str, str]
+    series: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- Reading -------------------------------------------------------------------------------------
@@ -86,55 +93,80 @@ class Saved(Generic[Held]):
 
 def current_measurements(viewer: Viewer, study_uid: str) -> list[Saved[MeasurementReport]]:
     """The current reports of a study, newest first. Raises as `retrieve.find_study`."""
-    saved = []
-    for instance, header in _current(viewer, study_uid, SOP_CLASSES):
-        if is_measurement_report(header):
-            report = read_measurement_report(header)
-            uids = {one.sop_instance_uid for one in report.measurements}
-            saved.append(_saved(viewer, instance, header, report, uids))
-    return saved
+    saved = [
+        _saved(viewer, instance, header, read_measurement_report(header))
+        for instance, header in _current(viewer, study_uid, SOP_CLASSES)
+        if is_measurement_report(header)
+    ]
+    images = {one.sop_instance_uid for each in saved for one in each.held.measurements}
+    series = _series_of(viewer, study_uid, images)
+    return [replace(each, series=series) for each in saved]
 
 
 def current_key_images(viewer: Viewer, study_uid: str) -> list[Saved[KeyObjects]]:
     """The current key object selections of a study, newest first. Raises as `find_study`."""
-    saved = []
-    for instance, header in _current(viewer, study_uid, {KEY_OBJECT_SELECTION}):
-        chosen = read_key_objects(header)
-        uids = {one.sop_instance_uid for one in chosen.images}
-        saved.append(_saved(viewer, instance, header, chosen, uids))
-    return saved
+    saved = [
+        _saved(viewer, instance, header, read_key_objects(header))
+        for instance, header in _current(viewer, study_uid, {KEY_OBJECT_SELECTION})
+    ]
+    images = {one.sop_instance_uid for each in saved for one in each.held.images}
+    series = _series_of(viewer, study_uid, images)
+    return [replace(each, series=series) for each in saved]
 
 
 def _current(
     viewer: Viewer, study_uid: str, sop_classes: Collection[str]
 ) -> Iterator[tuple[Instance, JsonObject]]:
-    """Documents of these classes that no other takes the place of, newest first."""
+    """Documents of these classes that no other takes the place of, newest first.
+
+    They may have come in any order, so which those are is known only when all are read.
+    """
     retrieve.find_study(viewer, study_uid)
     found = retrieve.find_instances(viewer, study_uid).filter(sop_class_uid__in=sop_classes)
     keys = list(found.order_by("-pk").values_list("pk", flat=True)[:_MAX_DOCUMENTS])
     rows = Instance.objects.select_related("series__study", "stored_object")
-    replaced: set[str] = set()
-    for instance in retrieve.few_at_once(rows, keys, _DOCUMENTS_AT_ONCE):
-        header = retrieve.header_of(instance)
-        replaced |= predecessors_of(header)
-        if instance.sop_instance_uid not in replaced:
-            yield instance, header
+    current = _not_replaced(retrieve.few_at_once(rows, keys, _DOCUMENTS_AT_ONCE))
+    for instance in retrieve.few_at_once(rows, current, _DOCUMENTS_AT_ONCE):
+        yield instance, retrieve.header_of(instance)
 
 
-def _saved(
-    viewer: Viewer, instance: Instance, header: JsonObject, held: Held, images: Collection[str]
-) -> Saved[Held]:
-    study_uid = instance.series.study.study_instance_uid
-    shown = retrieve.find_instances(viewer, study_uid).filter(sop_instance_uid__in=images)
-    own_series = {_series_uid(viewer, study_uid, work) for work in Work}
+def _not_replaced(documents: Iterable[Instance]) -> list[int]:
+    """Keys of those whose place no other takes, in their order.
+
+    A document of the viewer is replaced only by one of the same series, which is its author's: what
+    somebody sends over DICOMweb hides nobody's measurements.
+    """
+    places: dict[int, tuple[str, str]] = {}
+    replaced: set[tuple[str, str]] = set()
+    for instance in documents:
+        uid, realm = instance.sop_instance_uid, _realm(instance)
+        places[instance.pk] = (realm, uid)
+        named = predecessors_of(retrieve.header_of(instance)) - {uid}
+        # Any document may replace one from elsewhere.
+        replaced |= {(place, name) for name in named for place in {realm, _ELSEWHERE}}
+    return [key for key, place in places.items() if place not in replaced]
+
+
+def _realm(instance: Instance) -> str:
+    """Where else it may be replaced from: the author's series, or all that is from elsewhere."""
+    is_ours = instance.stored_object.source == Source.VIEWER
+    return instance.series.series_instance_uid if is_ours else _ELSEWHERE
+
+
+def _saved(viewer: Viewer, instance: Instance, header: JsonObject, held: Held) -> Saved[Held]:
+    own = {_series_uid(viewer, instance.series.study.study_instance_uid, work) for work in Work}
     return Saved(
         sop_instance_uid=instance.sop_instance_uid,
         author=readable(author_of(header)),
-        is_own=instance.series.series_instance_uid in own_series,
+        is_own=_realm(instance) in own,
         saved_at=instance.stored_object.received_at,
         held=held,
-        series=dict(shown.values_list("sop_instance_uid", "series__series_instance_uid")),
     )
+
+
+def _series_of(viewer: Viewer, study_uid: str, images: Collection[str]) -> dict[str, str]:
+    shown = retrieve.find_instances(viewer, study_uid).filter(sop_instance_uid__in=images)
+    return dict(shown.values_list("sop_instance_uid", "series__series_instance_uid"))
 
 
 # --- Saving --------------------------------------------------------------------------------------
@@ -161,6 +193,7 @@ def save_measurements(
         NotFoundError: As `retrieve.find_study`.
         NotPermittedError: If the author may not annotate.
         MalformedBodyError: If one is not as its kind must be, or not of an image of the study.
+        EditConflictError: If there is none, and a current document of the author is not named.
         StorageError: If it could not be kept.
     """
     study = _study_to_annotate(author, study_uid)
@@ -173,7 +206,7 @@ def save_measurements(
         _require(not fault, f"Measurement {number} ({one.kind}): {fault}.")
     series = _OwnSeries(author, study, Work.MEASUREMENTS)
     if not measurements:
-        return series.withdraw()
+        return series.withdraw(predecessors)
     references = {uid: _reference(row) for uid, row in images.items()}
     return series.add(
         predecessors, lambda document: write_measurement_report(document, measurements, references)
@@ -197,7 +230,7 @@ def save_key_images(
         _require(one.frame is None or 1 <= one.frame <= frames, "There is no such frame.")
     series = _OwnSeries(author, study, Work.KEY_IMAGES)
     if not chosen:
-        return series.withdraw()
+        return series.withdraw(predecessors)
     references = {uid: _reference(row) for uid, row in images.items()}
     return series.add(
         predecessors,
@@ -263,8 +296,11 @@ class _OwnSeries:
         self.author, self.study, self.work = author, study, work
         self.study_uid = study.study_instance_uid
         self.uid = _series_uid(author, self.study_uid, work)
-        earlier = retrieve.find_instances(author, self.study_uid, self.uid)
-        self.earlier = list(earlier.defer("stored_object__header_json"))
+        # Somebody else may have sent something that claims to be of this series.
+        self._found = retrieve.find_instances(author, self.study_uid, self.uid).filter(
+            stored_object__source=Source.VIEWER
+        )
+        self.earlier = list(self._found.defer("stored_object__header_json"))
 
     def add(self, predecessors: Collection[str], write: Callable[[Document], bytes]) -> str:
         """Store what `write` makes of a new document of this series."""
@@ -293,11 +329,22 @@ class _OwnSeries:
             raise InvalidInstanceError(f"It was not kept: {result.detail or result.outcome}.")
         return document.sop_instance_uid
 
-    def withdraw(self) -> str:
+    def withdraw(self, predecessors: Collection[str]) -> str:
         """There is no document without content (TID 1500, TID 2010)."""
-        if self.earlier:
-            reason = f"Their author has left no {self.work}."
-            deletion.withdraw(self.author, self.study_uid, self.uid, reason=reason)
+        if not self.earlier:
+            return ""
+        keys = [row.pk for row in self.earlier]
+        rows = Instance.objects.select_related("series__study", "stored_object")
+        current = _not_replaced(retrieve.few_at_once(rows, keys, _DOCUMENTS_AT_ONCE))
+        seen = {row.pk for row in self.earlier if row.sop_instance_uid in predecessors}
+        if not seen.issuperset(current):
+            raise EditConflictError(
+                f"You have saved other {self.work} elsewhere; load the study again."
+            )
+        # These and no others: what is saved at this moment stays, and is current.
+        uids = [row.sop_instance_uid for row in self.earlier]
+        reason = f"Their author has left no {self.work}."
+        deletion.withdraw(self.author, self.study_uid, self.uid, uids, reason=reason)
         return ""
 
     def _number(self) -> int:

@@ -1,5 +1,6 @@
 """Deleting: out of the index at once, with a reason; the objects stay until they are purged."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db import models, transaction
@@ -37,58 +38,84 @@ def delete(
     reason = clean(reason)
     if not 0 < len(reason) <= _MAX_REASON:
         raise InvalidQueryError(f"A deletion states its reason in 1 to {_MAX_REASON} characters.")
-    return _delete(viewer, study_uid, series_uid, sop_uid, reason=reason)
-
-
-def withdraw(author: Viewer, study_uid: str, series_uid: str, *, reason: str) -> Deletion:
-    """Delete a series that holds nothing but documents of this person's own making.
-
-    It takes no permission to delete; that the series is theirs is for the caller to know. Raises
-    NotFoundError and GoneError as `delete`.
-    """
-    return _delete(author, study_uid, series_uid, reason=reason)
-
-
-def _delete(
-    viewer: Viewer,
-    study_uid: str,
-    series_uid: str | None = None,
-    sop_uid: str | None = None,
-    *,
-    reason: str,
-) -> Deletion:
     with transaction.atomic():
-        # The same lock that every ingest into the study waits for.
-        locked = Study.objects.select_for_update().filter(study_instance_uid=study_uid)
-        study = visible_to(viewer, locked).first()
-        found = find_instances(viewer, study_uid, series_uid, sop_uid)
-        instances = list(found.defer("stored_object__header_json"))
+        study, instances = _locked(viewer, study_uid, series_uid, sop_uid)
         if study is None or not instances:
             raise absence(viewer, study_uid, series_uid, sop_uid)
-        deletion = Deletion.objects.create(
-            study_instance_uid=study_uid,
-            series_instance_uid=series_uid or "",
-            sop_instance_uid=sop_uid or "",
-            reason=reason,
-            deleted_by_id=viewer.pk,  # type: ignore[misc]  # nobody anonymous may delete
-            parents=_parents(study, instances),
-        )
-        DeletedInstance.objects.bulk_create(_tombstone(deletion, row) for row in instances)
-        signals.instances_deleted.send(sender=Deletion, deletion=deletion)
-        index.remove_instances(study, instances)
+        return _remove(viewer, study, instances, reason, series_uid, sop_uid)
+
+
+def withdraw(
+    author: Viewer, study_uid: str, series_uid: str, sop_uids: Collection[str], *, reason: str
+) -> Deletion:
+    """Delete documents of this person's own making, all of one series.
+
+    It takes no permission to delete; that they are theirs is for the caller to know.
+
+    Raises:
+        NotPermittedError: If nothing else of the study is left: its report would go.
+        NotFoundError, GoneError: As `delete`.
+    """
+    with transaction.atomic():
+        study, found = _locked(author, study_uid, series_uid)
+        instances = [row for row in found if row.sop_instance_uid in sop_uids]
+        if study is None or not instances:
+            raise absence(author, study_uid, series_uid)
+        if not _leaves_any(study, instances):
+            raise NotPermittedError("Nothing else is left of the study; a data steward deletes it.")
+        return _remove(author, study, instances, reason, series_uid)
+
+
+def _locked(
+    viewer: Viewer, study_uid: str, series_uid: str | None, sop_uid: str | None = None
+) -> tuple[Study | None, list[Instance]]:
+    """What is named, and its study under the lock that every ingest into it waits for."""
+    locked = Study.objects.select_for_update().filter(study_instance_uid=study_uid)
+    study = visible_to(viewer, locked).first()
+    found = find_instances(viewer, study_uid, series_uid, sop_uid)
+    return study, list(found.defer("stored_object__header_json"))
+
+
+def _remove(
+    viewer: Viewer,
+    study: Study,
+    instances: list[Instance],
+    reason: str,
+    series_uid: str | None = None,
+    sop_uid: str | None = None,
+) -> Deletion:
+    deletion = Deletion.objects.create(
+        study_instance_uid=study.study_instance_uid,
+        series_instance_uid=series_uid or "",
+        sop_instance_uid=sop_uid or "",
+        reason=reason,
+        deleted_by_id=viewer.pk,  # type: ignore[misc]  # nobody anonymous may delete
+        parents=_parents(study, instances),
+    )
+    DeletedInstance.objects.bulk_create(_tombstone(deletion, row) for row in instances)
+    signals.instances_deleted.send(sender=Deletion, deletion=deletion)
+    index.remove_instances(study, instances)
     return deletion
+
+
+def _leaves_any(study: Study, instances: list[Instance]) -> bool:
+    """Whether anything is left of the study without these."""
+    others = Instance.objects.filter(series__study=study)
+    return others.exclude(pk__in=[row.pk for row in instances]).exists()
 
 
 def _parents(study: Study, instances: list[Instance]) -> dict[str, Any]:
     series = {instance.series_id: instance.series for instance in instances}
-    return {
+    parents = {
         "patient": _columns(study.patient_record),
         "study": _columns(study),
         "series": [_columns(row) for row in series.values()],
-        # They go when nothing of the study is left.
-        "reports": [_columns(row) for row in Report.objects.filter(study=study)],
-        "addenda": [_columns(row) for row in Addendum.objects.filter(report__study=study)],
     }
+    if not _leaves_any(study, instances):  # then they go along with the study
+        addenda = Addendum.objects.filter(report__study=study)
+        parents["reports"] = [_columns(row) for row in Report.objects.filter(study=study)]
+        parents["addenda"] = [_columns(row) for row in addenda]
+    return parents
 
 
 def _tombstone(deletion: Deletion, instance: Instance) -> DeletedInstance:

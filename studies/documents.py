@@ -30,6 +30,7 @@ VIDEO_TRANSFER_SYNTAXES = {
 }  # fmt: skip
 # A player asks for many ranges, and for each the fragments are found anew.
 _MAX_FRAGMENTS = 1000
+_MAX_DIGITS = 10  # of an unsigned 32-bit number (VR UL)
 _ITEM = (0xFFFE, 0xE000)
 
 
@@ -122,7 +123,7 @@ def encapsulated_file(instance: Instance) -> Ranged:
         file = _in_memory(base64.b64decode(inline))
     # A byte that pads it to an even length is none of its own.
     said = text_of(header, "00420015")
-    length = int(said) if said.isdecimal() else file.size
+    length = int(said) if said.isdecimal() and len(said) <= _MAX_DIGITS else file.size
     return Ranged(length, file.stream) if 0 < file.size - length <= 1 else file
 
 

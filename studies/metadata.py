@@ -24,8 +24,8 @@ from studies.models import Instance, Series, SeriesMetadata
 _FORM = 2
 # Instances read at once: a header may have megabytes.
 _CHUNK = 50
-# Series whose kept metadata are read at once.
-_SERIES_AT_ONCE = 50
+# Series whose kept metadata are read at once: those of a large one may have megabytes.
+_SERIES_AT_ONCE = 10
 # A portal is called by few names; each has its own metadata.
 _MAX_ADDRESSES = 4
 _MAX_BASE_URL = 300

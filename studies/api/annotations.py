@@ -21,13 +21,10 @@ from studies.api.serializers import (
 from studies.dicom.json_model import clean
 from studies.dicom.key_objects import KeyImage, KeyObjects
 from studies.dicom.measurement_report import Kind, Measurement, MeasurementReport, Value
-from studies.errors import MalformedBodyError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
     from rest_framework.serializers import Serializer
-
-_MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
 class MeasurementsView(APIView):
@@ -75,8 +72,6 @@ def _answer(request: Request, documents: Iterable[dict[str, Any]]) -> Response:
 
 
 def _validated(request: Request, serializer: "type[Serializer[Any]]") -> dict[str, Any]:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > _MAX_BODY_BYTES:
-        raise MalformedBodyError(f"The body is longer than {_MAX_BODY_BYTES} bytes.")
     body = serializer(data=request.data)
     body.is_valid(raise_exception=True)
     return dict(body.validated_data)

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -12,11 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from studies import retrieve
 from studies.api.serializers import HangingSerializer
-from studies.errors import GoneError, NotFoundError
 from studies.hanging import hanging_of
-from studies.models import Presentation, Study
+from studies.models import Presentation
+from studies.retrieve import find_study
 
 MAX_STATE_BYTES = 64 * 1024
 
@@ -26,7 +24,7 @@ class HangingView(APIView):
 
     @extend_schema(responses=HangingSerializer)
     def get(self, request: Request, study: str) -> Response:
-        found = _find(request, study)
+        found = find_study(request.user, study)
         return Response(HangingSerializer(hanging_of(request.user, found)).data)
 
 
@@ -35,12 +33,14 @@ class PresentationView(APIView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, study: str) -> Response:
-        kept = Presentation.objects.filter(user=request.user.pk, study=_find(request, study))
+        kept = Presentation.objects.filter(
+            user=request.user.pk, study=find_study(request.user, study)
+        )
         return Response(kept.values_list("state", flat=True).first() or {})
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={204: None})
     def put(self, request: Request, study: str) -> Response:
-        found, state = _find(request, study), _read_state(request)
+        found, state = find_study(request.user, study), _read_state(request)
         Presentation.objects.update_or_create(
             user_id=request.user.pk,  # type: ignore[misc]  # nobody anonymous comes here
             study=found,
@@ -50,15 +50,10 @@ class PresentationView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, study: str) -> Response:
-        Presentation.objects.filter(user=request.user.pk, study=_find(request, study)).delete()
+        Presentation.objects.filter(
+            user=request.user.pk, study=find_study(request.user, study)
+        ).delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def _find(request: Request, uid: str) -> Study:
-    try:
-        return retrieve.find_study(request.user, uid)
-    except (NotFoundError, GoneError) as error:
-        raise Http404 from error
 
 
 def _read_state(request: Request) -> dict[str, Any]:

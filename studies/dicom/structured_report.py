@@ -21,6 +21,8 @@ _NOT_OF_A_COPY = (CONTENT_SEQUENCE, _REFERENCED_ITEM, _RELATIONSHIP)
 MAX_ITEMS = 4000
 MAX_DEPTH = 24
 _MAX_TEXT = 20_000
+_MAX_TEXT_OF_ALL = 1_000_000
+_MAX_CODE_STRING = 16  # of VR CS
 _MAX_REFERENCES = 500
 _MAX_FRAMES = 100
 
@@ -111,6 +113,7 @@ class _Reading:
     header: Header
     items: int = MAX_ITEMS
     references: int = _MAX_REFERENCES
+    text: int = _MAX_TEXT_OF_ALL
     is_cut: bool = False
 
     def take_item(self) -> bool:
@@ -127,16 +130,16 @@ class _Reading:
 def _read_item(item: Header, position: str, reading: _Reading) -> Item:
     if steps := values_of(item, _REFERENCED_ITEM):
         item = _named_item(reading.header, steps, text_of(item, _RELATIONSHIP))
-    value_type = text_of(item, _VALUE_TYPE)
+    value_type = text_of(item, _VALUE_TYPE)[:_MAX_CODE_STRING]
     read = _VALUES.get(value_type, _unknown)
     below = items_of(item, CONTENT_SEQUENCE)
     if below and position.count(".") >= MAX_DEPTH:
         reading.is_cut, below = True, []
     return Item(
         position=position,
-        relationship=text_of(item, _RELATIONSHIP),
+        relationship=text_of(item, _RELATIONSHIP)[:_MAX_CODE_STRING],
         value_type=value_type,
-        concept=code_of(item, _CONCEPT_NAME),
+        concept=_bounded(code_of(item, _CONCEPT_NAME), reading),
         value=_bounded(read(item), reading),
         references=tuple(_references(item, reading)),
         items=tuple(
@@ -166,10 +169,12 @@ def _is_one_of(number: str, items: list[Header]) -> bool:
 
 
 def _bounded(text: str, reading: _Reading) -> str:
-    if len(text) <= _MAX_TEXT:
+    shown = text[: min(_MAX_TEXT, reading.text)]
+    reading.text -= len(shown)
+    if len(shown) == len(text):
         return text
     reading.is_cut = True
-    return text[:_MAX_TEXT] + "…"
+    return shown + "…"
 
 
 # --- Values (PS3.3 Table C.17.3-7) ----------------------------------------------------------------

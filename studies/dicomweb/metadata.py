@@ -12,7 +12,7 @@ from studies import gzip_parts, metadata, retrieve
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM_JSON, parse_accept, prefers_xml
 from studies.dicomweb.models import as_array, as_xml_parts
-from studies.dicomweb.payload import base_url, etag_of, unless_unchanged
+from studies.dicomweb.payload import base_url, etag_of, started, unless_unchanged
 from studies.models import Series
 
 
@@ -40,11 +40,17 @@ def _answer(request: HttpRequest, series: list[Series], *, as_xml: bool) -> Http
     base = base_url(request)
     if as_xml:
         return _xml(request, metadata.retrieve_headers(series, base_url=base))
-    parts = list(metadata.retrieve_parts(series, base_url=base))  # they are small
+    parts: Iterable[gzip_parts.Part] = []
+    if request.method != "HEAD":
+        # What fails on the first series still fails as an error.
+        parts = started(metadata.retrieve_parts(series, base_url=base))
     if not _takes_gzip(request):
         return StreamingHttpResponse(gzip_parts.inflated_array(parts), content_type=DICOM_JSON)
-    content = b"".join(gzip_parts.array(parts))
-    return HttpResponse(content, DICOM_JSON, headers={"Content-Encoding": "gzip"})
+    headers = {"Content-Encoding": "gzip"}
+    if len(series) == 1:  # of many, never more than a few are in memory, and the length is unknown
+        return HttpResponse(b"".join(gzip_parts.array(parts)), DICOM_JSON, headers=headers)
+    content = gzip_parts.array(parts)
+    return StreamingHttpResponse(content, content_type=DICOM_JSON, headers=headers)
 
 
 @require_safe

@@ -5,6 +5,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
@@ -20,6 +21,8 @@ _FORM = 1
 
 # Pieces are joined up to about this size: each is one system call to send.
 _JOINED_BYTES = 256 * 1024
+Piece = TypeVar("Piece")
+
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))$")
 
 
@@ -103,7 +106,7 @@ def _streamed(
     request: HttpRequest, content_type: str, content: Iterable[bytes], size: int | None
 ) -> HttpResponseBase:
     """What fails on the first bytes still fails as an error; a HEAD reads none."""
-    body = iter(()) if request.method == "HEAD" else _started(_joined(content))
+    body = iter(()) if request.method == "HEAD" else started(_joined(content))
     response = StreamingHttpResponse(body, content_type=content_type)
     if size is not None:
         response.headers["Content-Length"] = str(size)
@@ -130,7 +133,8 @@ def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(waiting)
 
 
-def _started(content: Iterator[bytes]) -> Iterator[bytes]:
+def started(content: Iterator[Piece]) -> Iterator[Piece]:
+    """The same, its first piece made already."""
     first = list(itertools.islice(content, 1))
     return itertools.chain(first, content)
 

@@ -49,8 +49,9 @@ def grant(apps, schema_editor):
     config.models_module = True
     create_permissions(config, apps=apps, verbosity=0)
     config.models_module = None
-    group = apps.get_model("auth", "Group").objects.get(name="administrator")
-    group.permissions.add(*_permissions(apps))
+    # A site may have renamed its roles.
+    for group in apps.get_model("auth", "Group").objects.filter(name="administrator"):
+        group.permissions.add(*_permissions(apps))
 
 
 def withdraw(apps, schema_editor):

@@ -78,7 +78,8 @@ def grant(apps, schema_editor):
         found = permissions.objects.filter(
             content_type__app_label="studies", codename__in=codenames
         )
-        groups.objects.get(name=role).permissions.add(*found)
+        for group in groups.objects.filter(name=role):  # a site may have renamed it
+            group.permissions.add(*found)
 
 
 def withdraw(apps, schema_editor):

@@ -18,8 +18,11 @@ class SeriesMetadata(models.Model):
     base_url = models.CharField("base URL", max_length=300)
     etag = models.CharField("ETag", max_length=64)
     content = models.BinaryField(help_text="Elements of a JSON array, deflated.")
-    crc32 = models.BigIntegerField("CRC-32", help_text="Of the elements, not deflated.")
-    length = models.BigIntegerField(help_text="Bytes of the elements, not deflated.")
+    # The database's own defaults are for the release before, which writes neither.
+    crc32 = models.BigIntegerField(
+        "CRC-32", db_default=0, help_text="Of the elements, not deflated."
+    )
+    length = models.BigIntegerField(db_default=0, help_text="Bytes of the elements, not deflated.")
     prepared_at = models.DateTimeField(auto_now=True)
 
     class Meta:

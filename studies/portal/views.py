@@ -11,16 +11,16 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from studies import documents, query, retrieve
 from studies.access import may_report
+from studies.dicom.attributes import is_uid
 from studies.errors import GoneError, NotFoundError
 from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
 from studies.first_image import find_first_image
-from studies.hanging import first_series_uid
+from studies.hanging import MAX_OTHER_STUDIES, first_series_uid
 from studies.models import Instance, Study
 from studies.portal import searches
 from studies.reports import notifications, reading
 
 PAGE_SIZES = (25, 50, 100)
-OTHER_STUDIES = 50
 COLUMNS = (
     ("Date", "date"), ("Reading", None), ("Patient", "name"), ("MRN", "mrn"),
     ("Accession", "accession"), ("Modality", None), ("Description", "description"),
@@ -142,12 +142,12 @@ def _address(data: QueryDict, **changes: object) -> str:
 @require_safe
 def study_detail(request: HttpRequest, study: str) -> HttpResponse:
     found = _find_study(request, study)
-    others = list(query.other_studies_of_patient(request.user, found)[: OTHER_STUDIES + 1])
+    others = list(query.other_studies_of_patient(request.user, found)[: MAX_OTHER_STUDIES + 1])
     context = {
         "study": found,
         "series": found.series.order_by("series_number", "id"),
-        "other_studies": others[:OTHER_STUDIES],
-        "has_more_studies": len(others) > OTHER_STUDIES,
+        "other_studies": others[:MAX_OTHER_STUDIES],
+        "has_more_studies": len(others) > MAX_OTHER_STUDIES,
         "report": reading.report_of(request.user, found),
         "may_report": may_report(request.user),
         "follows": notifications.follows(request.user, found),
@@ -158,8 +158,9 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
 @require_safe
 def viewer(request: HttpRequest, study: str) -> HttpResponse:
     found = _find_study(request, study)
-    asked = request.GET.get("series") or first_series_uid(request.user, found)
-    context = {"study": found, "first": find_first_image(request.user, found, asked)}
+    asked = request.GET.get("series", "")
+    series = asked if is_uid(asked) else first_series_uid(request.user, found)
+    context = {"study": found, "first": find_first_image(request.user, found, series)}
     return render(request, "studies/viewer.html", context)
 
 

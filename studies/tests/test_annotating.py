@@ -1,6 +1,7 @@
 """Measurements and key images through the API, into the archive and back."""
 
 import datetime
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,7 +9,9 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from pydicom import dcmread
 
+from studies import retrieve
 from studies.models import DeletedInstance, Instance, Source, Study
 from studies.tests.answers import json_of
 from studies.tests.builders import make_file
@@ -155,6 +158,71 @@ def test_to_save_nothing_where_nothing_was_saved_changes_nothing(client):
     assert Instance.objects.count() == 1
 
 
+def test_to_save_nothing_withdraws_nothing_that_was_not_seen(client):
+    first = save(client, [LENGTH])
+    second = save(client, [FREEHAND], [first])
+
+    answer = save(client, [], [first], status=409)
+
+    assert answer == {
+        "detail": "You have saved other measurements elsewhere; load the study again."
+    }
+    assert [document["sop_instance_uid"] for document in documents(client)] == [second]
+    assert save(client, [], [second]) == ""
+
+
+def test_what_is_left_of_a_study_is_not_withdrawn_with_the_study(client):
+    uid = save(client, [LENGTH])
+    Instance.objects.get(sop_instance_uid="1.2.3.4").delete()
+
+    save(client, [], [uid], status=403)
+
+    assert Instance.objects.get().sop_instance_uid == uid
+
+
+def kept(uid):
+    """The document of this UID as a data set."""
+    instance = Instance.objects.get(sop_instance_uid=uid)
+    return dcmread(io.BytesIO(b"".join(retrieve.retrieve_instance(instance))))
+
+
+def send(store, dataset, **changes):
+    """As another system would."""
+    for keyword, changed in changes.items():
+        setattr(dataset, keyword, changed)
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    store(file.getvalue())
+
+
+def test_what_somebody_sends_hides_no_measurements_and_is_nobodys_own(client, store):
+    first = save(client, [LENGTH])
+    second = save(client, [FREEHAND], [first])
+    forged = kept(second)
+    named = forged.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
+    named.ReferencedSOPSequence[0].ReferencedSOPInstanceUID = second
+    send(store, forged, SOPInstanceUID="1.2.3.77")
+
+    own = {document["sop_instance_uid"]: document["is_own"] for document in documents(client)}
+    save(client, [], [second])
+
+    assert own == {second: True, "1.2.3.77": False}
+    assert [document["sop_instance_uid"] for document in documents(client)] == ["1.2.3.77"]
+
+
+def test_a_document_that_comes_before_the_one_that_it_replaces_replaces_it(client, store):
+    first = save(client, [LENGTH])
+    second = save(client, [FREEHAND], [first])
+    old, new = kept(first), kept(second)
+    named = new.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
+    named.ReferencedSOPSequence[0].ReferencedSOPInstanceUID = "1.2.3.71"
+    send(store, new, SOPInstanceUID="1.2.3.72", SeriesInstanceUID="1.2.3.70")
+    send(store, old, SOPInstanceUID="1.2.3.71", SeriesInstanceUID="1.2.3.70")
+
+    assert [d["sop_instance_uid"] for d in documents(client) if not d["is_own"]] == ["1.2.3.72"]
+
+
 def change(**fields):
     return [LENGTH | fields]
 
@@ -212,7 +280,7 @@ def test_a_number_that_json_does_not_have_is_refused(client):
     assert client.post(MEASUREMENTS, body, content_type="application/json").status_code == 400
 
 
-def test_a_body_beyond_all_measure_is_refused_unread(client):
+def test_a_body_beyond_all_measure_is_refused(client):
     body = b'{"measurements": [' + b" " * (4 * 1024 * 1024) + b"]}"
 
     response = client.post(MEASUREMENTS, body, content_type="application/json")

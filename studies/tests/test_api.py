@@ -3,6 +3,8 @@
 import pytest
 from django.core.management import call_command
 
+from studies.api.errors import answer_error
+from studies.errors import ArchiveError
 from studies.models import Study
 from studies.tests.builders import make_file
 
@@ -38,12 +40,45 @@ def test_nothing_lies_before_the_first_study_and_that_is_no_failure(client, stor
     assert response.json()["results"] == []
 
 
+def search(client, wish):
+    return client.post("/api/studies/search/", wish, content_type="application/json")
+
+
 def test_a_search_for_a_patient_is_posted(client, store):
     store(make_file())
 
-    found = client.post("/api/studies/search/", {"patient_name": "jürgen"}).json()
+    found = search(client, {"patient_name": "jürgen"}).json()
 
     assert [s["accession_number"] for s in found["results"]] == ["ACC-1"]
+
+
+BODIES = {
+    "deep": ("[" * 100_000, "The body is nested too deeply."),
+    "long": ('{"a": "' + "x" * 4 * 1024 * 1024 + '"}', "The body is longer than 4194304 bytes."),
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize(
+    ("method", "below"),
+    [("post", "search/"), ("put", "1.2.3/report/"), ("post", "1.2.3/key-images/")],
+)
+def test_a_body_beyond_all_measure_is_refused(client, store, method, below, kind):
+    store(make_file())
+    body, sentence = BODIES[kind]
+
+    send = getattr(client, method)
+    response = send(f"/api/studies/{below}", body, content_type="application/json")
+
+    assert (response.status_code, response.json()) == (400, {"detail": sentence})
+
+
+def test_a_body_that_is_no_object_is_refused(client):
+    assert search(client, []).status_code == 400
+
+
+def test_a_fault_of_the_archives_own_is_no_answer():
+    assert answer_error(ArchiveError("that no interface knows"), {}) is None
 
 
 def test_patient_data_in_an_address_are_refused(client):

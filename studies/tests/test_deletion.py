@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.db import IntegrityError
+from django.utils import timezone
 
 from studies import signals
 from studies.ingest import Outcome
@@ -12,6 +13,7 @@ from studies.models import (
     Deletion,
     Instance,
     InstanceConflict,
+    Report,
     Series,
     StoredObject,
     Study,
@@ -252,6 +254,26 @@ def test_another_method_names_those_there_are(steward, study):
 
     assert response.status_code == 405
     assert {"GET", "HEAD", "DELETE"} <= set(response["Allow"].split(", "))
+
+
+def test_a_report_is_kept_with_the_deletion_only_where_the_study_goes(
+    steward, admin_client, study, django_user_model
+):
+    author = django_user_model.objects.first()
+    Report.objects.create(
+        study=Study.objects.get(), findings="A draft", author=author, saved_by=author,
+        saved_at=timezone.now(),
+    )  # fmt: skip
+
+    steward.delete(INSTANCE, headers=WHY)
+    steward.delete(STUDY, headers=WHY)
+
+    part, whole = Deletion.objects.order_by("pk")
+    assert "reports" not in part.parents
+    assert [report["findings"] for report in whole.parents["reports"]] == ["A draft"]
+    page = admin_client.get(f"/admin/studies/deletion/{whole.pk}/change/")
+    assert page.status_code == 200
+    assert b"A draft" not in page.content
 
 
 def test_deletions_are_listed_in_the_administration(admin_client, steward, study):

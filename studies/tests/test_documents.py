@@ -1,6 +1,7 @@
 """What is no image: pages of reports and headers, files of other formats, video."""
 
 import io
+import json
 
 import pytest
 from hypothesis import given
@@ -158,6 +159,16 @@ def test_any_encapsulated_file_can_be_saved_but_is_not_shown(client, store, cont
     assert response["Content-Type"] == "application/octet-stream"
     assert response["Content-Disposition"].startswith("attachment")
     assert client.get(RENDERED).status_code == 404
+
+
+def test_a_length_beyond_all_measure_is_passed_over(client, store):
+    store(make_document(PDF))
+    stored = StoredObject.objects.get()
+    header = json.loads(stored.header_json)
+    header["00420015"] = {"vr": "UL", "Value": ["9" * 5000]}
+    StoredObject.objects.update(header_json=json.dumps(header))
+
+    assert body(client.get(f"/studies/{PATH}file/")).startswith(PDF)
 
 
 def test_an_image_holds_no_other_file(client, store):

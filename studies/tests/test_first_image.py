@@ -117,3 +117,10 @@ def test_there_is_no_preview_of_what_this_server_cannot_draw(client, store):
     assert 'id="preview"' in before
     assert 'id="preview"' not in after
     assert "data-first-series-uid" in after
+
+
+@pytest.mark.parametrize("asked", ["%00", "x", "1.2.3.99"])
+def test_an_address_that_names_no_series_shows_the_viewer_all_the_same(client, store, asked):
+    store(make_file())
+
+    assert client.get(f"/studies/1.2.3/view/?series={asked}").status_code == 200

@@ -7,12 +7,13 @@ import zlib
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import F
 
 from studies import gzip_parts, metadata, retrieve, storage
 from studies.dicom.xml_model import dataset_from_xml
 from studies.models import Instance, Series, SeriesMetadata, StoredObject, Study
-from studies.tests.answers import parts
+from studies.tests.answers import body, parts
 from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +26,7 @@ WHO = 3
 
 
 def content(response) -> list:
-    raw = b"".join(response) if response.streaming else response.content
+    raw = body(response)
     return json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
 
 
@@ -121,7 +122,7 @@ def test_what_is_kept_is_compressed_once_for_all(client, three, resource):
     response = client.get(f"{resource}/metadata", headers={"Accept-Encoding": "br, gzip"})
 
     assert response["Content-Encoding"] == "gzip"
-    assert bytes(SeriesMetadata.objects.get().content) in response.content
+    assert bytes(SeriesMetadata.objects.get().content) in body(response)
 
 
 @pytest.mark.parametrize("resource", [STUDY, SERIES])
@@ -138,7 +139,7 @@ def test_a_study_comes_as_one_member_of_gzip_since_browsers_read_no_second(clien
         store(make_file(SeriesInstanceUID=f"1.2.{number}", SOPInstanceUID=f"1.2.{number}.1"))
     address = f"{STUDY}/metadata"
 
-    compressed = client.get(address, headers={"Accept-Encoding": "gzip"}).content
+    compressed = body(client.get(address, headers={"Accept-Encoding": "gzip"}))
     plain = b"".join(client.get(address, headers={"Accept-Encoding": "identity"}))
 
     inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # which checks CRC-32 and length
@@ -205,6 +206,18 @@ def test_a_name_longer_than_any_is_answered_and_not_kept(client, three):
     assert not SeriesMetadata.objects.exists()
 
 
+def test_what_the_release_before_keeps_is_taken_in_but_never_answered(client, three):
+    series = Series.objects.get()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO studies_seriesmetadata (series_id, base_url, etag, content, prepared_at)"
+            " VALUES (%s, %s, 'of old', 'old', now())",
+            [series.pk, BASE],
+        )
+
+    assert len(content(client.get(f"{SERIES}/metadata"))) == 3
+
+
 def test_nothing_of_what_is_deleted_stays_prepared(client, sign_in, three):
     client.get(f"{SERIES}/metadata")
 
@@ -237,6 +250,23 @@ def test_the_arrays_of_many_series_in_pieces_of_any_size_are_one_array(client, s
         assert json.loads(b"".join(plain)) == whole
 
 
+def test_of_many_series_no_more_than_a_few_are_in_memory(client, store, monkeypatch):
+    for series in range(3):
+        store(make_file(SeriesInstanceUID=f"1.2.{series}", SOPInstanceUID=f"1.2.{series}.1"))
+    made = []
+    prepare = metadata._prepare
+    monkeypatch.setattr(metadata, "_prepare", lambda *args: made.append(args) or prepare(*args))
+
+    response = client.get(f"{STUDY}/metadata", headers={"Accept-Encoding": "gzip"})
+
+    assert (response.streaming, len(made)) == (True, 1)
+    assert len(content(response)) == 3
+    assert "Content-Length" not in response
+    assert body(client.head(f"{STUDY}/metadata")) == b""
+    one = client.get(f"{STUDY}/series/1.2.1/metadata", headers={"Accept-Encoding": "gzip"})
+    assert int(one["Content-Length"]) == len(one.content)
+
+
 def test_a_study_that_the_client_has_is_not_sent_again(client, store, three):
     etag = client.get(f"{STUDY}/metadata")["ETag"]
 
@@ -259,7 +289,8 @@ def test_headers_are_read_in_bounded_numbers(store, monkeypatch, django_assert_n
     assert [json.loads(h)["00200013"]["Value"][0] for h in headers] == list(range(7))
 
 
-def test_a_series_that_goes_while_it_is_prepared_is_not_found(client, three, monkeypatch):
+@pytest.mark.parametrize("address", [STUDY, SERIES])
+def test_a_series_that_goes_while_it_is_prepared_is_not_found(client, three, monkeypatch, address):
     prepare = retrieve.retrieve_metadata
 
     def deleted_meanwhile(instances, *, base_url):
@@ -269,7 +300,7 @@ def test_a_series_that_goes_while_it_is_prepared_is_not_found(client, three, mon
 
     monkeypatch.setattr(retrieve, "retrieve_metadata", deleted_meanwhile)
 
-    assert client.get(f"{SERIES}/metadata").status_code == 404
+    assert client.get(f"{address}/metadata").status_code == 404
 
 
 # --- Beforehand ----------------------------------------------------------------------------------

@@ -90,9 +90,12 @@ def test_who_does_not_read_studies_learns_nothing_of_them(sign_in, role):
 def test_a_posted_search_is_for_who_reads_studies(django_client, sign_in):
     address, search = "/api/studies/search/", {"patient_name": "müller"}
 
-    assert django_client.post(address, search).status_code == 401
-    assert sign_in("operator").post(address, search).json()["results"] == []
-    assert len(sign_in("clinician").post(address, search).json()["results"]) == 1
+    def found(client):
+        return client.post(address, search, content_type="application/json")
+
+    assert found(django_client).status_code == 401
+    assert found(sign_in("operator")).json()["results"] == []
+    assert len(found(sign_in("clinician")).json()["results"]) == 1
 
 
 # --- What changes the archive --------------------------------------------------------------------

@@ -93,6 +93,26 @@ def test_a_page_costs_so_many_queries(client, many, django_assert_num_queries, p
     assert response.status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["measurements", "key-images"])
+def test_what_readers_keep_costs_no_query_per_document(client, many, kind):
+    address, counts = f"/api/studies/1.2.3/{kind}/", []
+    image = {"sop_instance_uid": "1.2.3.1.1"}
+    length = {
+        "kind": "length", "tracking_uid": "2.25.1", "label": "", "frame": 1,
+        "points": [[0, 0], [1, 1]],
+        "values": [{"quantity": "length", "value": 1, "unit": "mm"}],
+    } | image  # fmt: skip
+    for _ in range(3):
+        body = {"measurements": [length], "images": [image]}
+        assert client.post(address, body, content_type="application/json").status_code == 201
+        with CaptureQueriesContext(connection) as queries:
+            documents = client.get(address).json()["documents"]
+        counts.append((len(documents), len(queries)))
+
+    assert [number for number, _ in counts] == [1, 2, 3]
+    assert len({queries for _, queries in counts}) == 1
+
+
 @pytest.mark.parametrize("model", ["patient", "study", "series", "instance", "storedobject"])
 def test_an_admin_list_costs_no_query_per_row(store, admin_client, model):
     counts = []

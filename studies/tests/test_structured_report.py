@@ -115,6 +115,14 @@ def test_a_report_that_is_too_long_or_too_deep_is_cut_and_says_so():
     assert len(list(read_report(deep).root.walk())) < 40
 
 
+def test_texts_that_are_long_in_sum_are_cut_and_the_report_says_so():
+    text = {"t0040A160": {"vr": "UT", "Value": ["x" * 19_000]}}
+    report = read_report(container(*[item("TEXT", **text)] * 1000))
+
+    assert report.is_cut
+    assert sum(len(one.value) for one in report.root.walk()) < 1_010_000
+
+
 TAGS = st.sampled_from([
     "0040A730", "0040A043", "0040A040", "0040A300", "0040A168", "00081199", "0040A123", "00700022",
     "0040A130", "0040A138", "0040A073", "00080104", "0040DB73", "0040A160", "00081160", "00081155",
