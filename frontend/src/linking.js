@@ -92,7 +92,8 @@ function nearest({ frames, wanted }, depth) {
 /** Window for windows of the same meaning only; zoom and shift as shares of the fitted picture. */
 function present(from, to) {
   const [source, target] = [from.viewport, to.viewport];
-  if (from.series.modality === to.series.modality) {
+  const areShades = [source, target].map((viewport) => Boolean(viewport.getCornerstoneImage()?.isDrawn));
+  if (from.series.modality === to.series.modality && areShades[0] === areShades[1]) {
     const { voiRange, invert } = source.getProperties();
     target.setProperties({ voiRange, invert });
   }
