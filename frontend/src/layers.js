@@ -123,9 +123,10 @@ export class Layers {
     const { state } = pane.element.dataset;
     if (!this.#sheets.has(pane)) this.#sheets.set(pane, new Sheet(pane));
     const sheet = this.#sheets.get(pane);
-    sheet.element.hidden = state !== 'shown';
-    if (state !== 'shown') return;
-    const { frame } = pane;
+    const isShown = state === 'shown' && !pane.stack.isLoading;
+    sheet.element.hidden = !isShown;
+    if (!isShown) return;
+    const { frame } = pane; // the one on the screen
     sheet.begin();
     for (const overlay of this.overlays) overlay.draw(sheet, frame);
     const presentation = this.presentations.get(pane);

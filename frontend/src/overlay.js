@@ -47,12 +47,12 @@ export function studyLines(instance) {
   return [text(instance, '00081030'), date(instance, '00080020'), series.filter(Boolean).join(' ')];
 }
 
-function imageLines({ frame, frames, wanted }) {
+function imageLines({ frame, frames, shown }) {
   const { instance } = frame;
   const thickness = metaData.get('imagePlaneModule', frame.imageId)?.sliceThickness;
   const location = sliceLocation(frame);
   return [
-    `Image ${wanted + 1}/${frames.length}`,
+    `Image ${shown + 1}/${frames.length}`,
     frame.frameCount > 1 && frames.length > frame.frameCount
       ? `Instance ${text(instance, '00200013')}, frame ${frame.frame}/${frame.frameCount}`
       : '',

@@ -4,7 +4,8 @@
  * cell is about, `view` when the picture or its presentation has changed, `cine` on play and pause,
  * `state` when what the element's data say has changed: `data-state` is empty, loading, shown,
  * document or error; with it go `data-image-index` (from 1), `data-image-count`,
- * `data-sop-instance-uid` and `data-series-instance-uid`.
+ * `data-sop-instance-uid` and `data-series-instance-uid`: of the frame on the screen where it is
+ * shown, else of the one that is wanted.
  */
 import { text } from './attributes.js';
 import { Cine } from './cine.js';
@@ -103,7 +104,7 @@ export class Pane extends EventTarget {
 
   onShown() {
     this.#cover.hide();
-    this.#tell('shown');
+    this.#tell(this.stack.isLoading ? 'loading' : 'shown');
     this.#name(this.frame.instance);
     this.onChanged();
   }
@@ -169,9 +170,11 @@ export class Pane extends EventTarget {
   }
 
   #tell(state) {
-    const { frame, frames, wanted } = this.stack;
+    const { frames, shown, wanted } = this.stack;
+    const index = state === 'shown' ? shown : wanted;
+    const frame = frames[index];
     Object.assign(this.element.dataset, {
-      imageIndex: frame ? wanted + 1 : 0,
+      imageIndex: frame ? index + 1 : 0,
       imageCount: frames.length,
       sopInstanceUid: frame ? text(frame.instance, '00080018') : '',
       seriesInstanceUid: this.series?.uid ?? '',
