@@ -59,7 +59,9 @@ export class Pane extends EventTarget {
   /** Show a series, at its middle or at the image named by `index` or by UID and frame number. */
   async open(series, at = {}) {
     if (this.#isLost) return;
-    if (series === this.series && this.element.dataset.state !== 'error') {
+    const { state } = this.element.dataset;
+    const isHidden = state === 'document' && series.displaySet?.frames.length; // behind a document of its own
+    if (series === this.series && state !== 'error' && !isHidden) {
       this.#goTo(at);
       return;
     }
@@ -90,6 +92,8 @@ export class Pane extends EventTarget {
 
   /** Put a node in the place of the picture, with the header of what it shows. */
   showDocument(node, instance) {
+    this.cine.stop();
+    this.stack.close();
     this.#document.replaceChildren(node);
     this.#document.hidden = false;
     this.#cover.hide();
