@@ -56,7 +56,7 @@ const wordsOf = ({ readable, id, issuer, birthDate }) =>
  * The banner that hides the picture of another person until the reader has seen it, and then stays
  * above the picture.
  */
-function makeBanner(page, shown, differing) {
+function makeBanner(page, shown, differing, onSeen) {
   const banner = document.createElement('section');
   banner.className = 'mismatch';
   banner.setAttribute('role', 'alert');
@@ -69,6 +69,7 @@ function makeBanner(page, shown, differing) {
     button('Show the images nevertheless', (event) => {
       event.target.remove();
       banner.classList.add('seen');
+      onSeen();
     }),
   );
   return banner;
@@ -91,7 +92,7 @@ export function guardIdentity(viewer, page) {
     if (differing.length && banners.get(pane)?.key === key) return; // as it was read, or not yet
     remove(pane);
     if (!differing.length) return;
-    const banner = makeBanner(page, shown, differing);
+    const banner = makeBanner(page, shown, differing, () => pane.dispatchEvent(new Event('state')));
     banners.set(pane, { key, banner });
     pane.element.append(banner);
   });
