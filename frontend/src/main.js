@@ -82,7 +82,7 @@ function connect(viewer) {
   listenToKeys(actions, help);
   new ReportPanel(find('#panel-report'), study, panels);
   new Tags(find('#panel-tags'), context);
-  preparePrinting(viewer, find('#print'));
+  preparePrinting(viewer, mpr, find('#print'));
   new Session(messages).ask();
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   mpr.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
