@@ -2,7 +2,7 @@
 
 const SVG = 'http://www.w3.org/2000/svg';
 // Corners that tell who the patient is, or when and why they were examined.
-const TELLING = ['patient', 'study'];
+const TELLING = '[data-overlay=patient], [data-overlay=study], .presented';
 const WARNINGS = '.other-study, .mismatch'; // which tell as well
 const DRAWINGS = '.reference, .sheet:not([hidden]) > svg, .svg-layer'; // from the lowest to the highest
 // What style sheets of the page say; elsewhere they are not at hand.
@@ -72,8 +72,8 @@ async function imageOf(drawing) {
 function writeAll(context, element, box, withPatient) {
   const scale = context.canvas.width / box.width;
   context.setTransform(scale, 0, 0, scale, -box.left * scale, -box.top * scale); // in pixels of the page
-  for (const line of element.querySelectorAll('[data-overlay], .key-mark, .scale')) {
-    const isTold = withPatient || !TELLING.includes(line.dataset.overlay);
+  for (const line of element.querySelectorAll('[data-overlay], .key-mark, .scale, .sheet:not([hidden]) > .presented')) {
+    const isTold = withPatient || !line.matches(TELLING);
     if (!isTold || line.hidden || getComputedStyle(line).visibility !== 'visible') continue;
     if (line.matches('.scale')) drawBar(context, line);
     write(context, line);

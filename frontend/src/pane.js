@@ -24,6 +24,7 @@ export class Pane extends EventTarget {
   #isLost = false; // the graphics context, and with it the picture
 
   series = undefined;
+  presentation = undefined; // the presentation state that the picture follows, instead of the reader
 
   constructor(number) {
     super();
