@@ -45,7 +45,7 @@ export function differences(one, other) {
 const foldName = (name) =>
   name.normalize('NFKD').replace(/\p{M}/gu, '').toUpperCase().split(/[\s^]+/).filter(Boolean).join(' ');
 
-const wordsOf = ({ readable, id, issuer, birthDate }) =>
+export const whose = ({ readable, id, issuer, birthDate }) =>
   [
     readable,
     `ID ${id || 'not stated'}${issuer ? ` (${issuer})` : ''}`,
@@ -63,8 +63,8 @@ function makeBanner(page, shown, differing, onSeen) {
   const title = Object.assign(document.createElement('h2'), { textContent: 'Another patient' });
   banner.append(
     title,
-    paragraph(`These images: ${wordsOf(shown)}`),
-    paragraph(`This page: ${wordsOf(page)}`),
+    paragraph(`These images: ${whose(shown)}`),
+    paragraph(`This page: ${whose(page)}`),
     paragraph(`They differ in ${differing.join(', ')}.`),
     button('Show the images nevertheless', (event) => {
       event.target.remove();
