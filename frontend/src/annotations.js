@@ -78,7 +78,7 @@ function linesOf(kind, data, target) {
   const frame = framesById.get(imageId);
   const points = frame && imagePoints(kind, data, imageId);
   if (!points || points.some((point) => !point?.every(Number.isFinite)) || points.length < least(kind)) return [];
-  return textLines({ label: data.label, ...measure(kind, points, frame) });
+  return textLines({ kind, label: data.label, ...measure(kind, points, frame) }, frame);
 }
 
 const least = (kind) => ({ angle: 3, cobb: 4, freehand: 3 })[kind] ?? 1;

@@ -10,11 +10,17 @@ const CENTIMETRES = 3; // Physical Units (PS3.3 C.8.5.5.1.15)
  */
 export function pixelSize({ instance, frame }, points) {
   const regions = instance['00186011']?.Value;
-  if (regions) return sizeInRegion(regions, points);
+  if (regions) return sizeInRegion(regions, points) ?? uncalibrated(instance);
   const spacing = pair(instance, '00280030') ?? pair(pixelMeasures(instance, frame), '00280030');
   const atDetector = pair(instance, '00181164'); // Imager Pixel Spacing
   if (spacing) return inMillimetres(spacing, isOfDetector(instance, spacing, atDetector));
-  return atDetector ? inMillimetres(atDetector, true) : { column: 1, row: 1, unit: 'px', atDetector: false };
+  return atDetector ? inMillimetres(atDetector, true) : uncalibrated(instance);
+}
+
+/** In widths of a pixel: what is not square by its Pixel Aspect Ratio has right angles all the same. */
+function uncalibrated(instance) {
+  const [height, width] = pair(instance, '00280034') ?? [1, 1];
+  return { column: 1, row: height / width, unit: 'px', atDetector: false };
 }
 
 /** Pixel Spacing that repeats Imager Pixel Spacing is not corrected for magnification (PS3.3 10.7.1.3). */
@@ -38,7 +44,7 @@ function pixelMeasures(instance, frame) {
 function sizeInRegion(regions, points) {
   const region = regions.find((one) => points.every((point) => holds(one, point)));
   const isTissue = region && ['00186024', '00186026'].every((tag) => number(region, tag) === CENTIMETRES);
-  if (!isTissue) return { column: 1, row: 1, unit: 'px', atDetector: false };
+  if (!isTissue) return undefined;
   const [column, row] = ['0018602C', '0018602E'].map((tag) => Math.abs(number(region, tag)) * 10);
   return { column, row, unit: 'mm', atDetector: false };
 }

@@ -1,64 +1,121 @@
-/** What a pane shows, drawn once more on a canvas of its own: picture, measurements, text. */
+/** What a pane shows, drawn once more: picture, what lies over it, text. */
 
+const SVG = 'http://www.w3.org/2000/svg';
 // Corners that tell who the patient is, or when and why they were examined.
-const TELLING = ['patient', 'study'];
+const TELLING = '[data-overlay=patient], [data-overlay=study], .presented';
+const WARNINGS = '.other-study, .mismatch'; // which tell as well
+const DRAWINGS = '.reference, .sheet:not([hidden]) > svg, .svg-layer'; // from the lowest to the highest
+// What style sheets of the page say; elsewhere they are not at hand.
+const STYLE = [
+  'display', 'visibility', 'fill', 'fill-opacity', 'fill-rule', 'stroke', 'stroke-width', 'stroke-dasharray',
+  'paint-order', 'opacity', 'font-size', 'font-family', 'font-weight', 'text-anchor',
+];
+
+/** Resolves once what follows a new picture, such as measurements, is drawn as well. */
+export const painted = () =>
+  Promise.race([
+    new Promise((done) => requestAnimationFrame(done)),
+    new Promise((done) => setTimeout(done, 200)), // a page in the background draws nothing
+  ]);
 
 /** @param withPatient whether the text that tells of the patient is drawn as well */
-export async function capture(pane, { withPatient }) {
-  const marks = await loadMarks(pane.element);
-  return draw(pane, marks, { withPatient });
-}
-
-/** The same at once, for many pictures one after another; `marks` are those of loadMarks. */
-export function draw(pane, marks, { withPatient, onto = document.createElement('canvas') }) {
-  const source = pane.viewport.getCanvas();
+export async function capture(pane, { withPatient, onto = document.createElement('canvas') }) {
+  const { picture, drawings, words } = snapshot(pane, { withPatient });
+  const images = await Promise.all(drawings.map(imageOf));
+  const { width, height } = picture;
+  if (onto.width !== width) onto.width = width;
+  if (onto.height !== height) onto.height = height;
   const context = onto.getContext('2d');
-  if (onto.width !== source.width) onto.width = source.width;
-  if (onto.height !== source.height) onto.height = source.height;
-  context.drawImage(source, 0, 0);
-  if (marks) context.drawImage(marks, 0, 0, source.width, source.height);
-  for (const line of pane.element.querySelectorAll('[data-overlay]')) {
-    const isTold = withPatient || !TELLING.includes(line.dataset.overlay);
-    if (isTold && getComputedStyle(line).visibility === 'visible') write(context, line, pane.element);
-  }
+  for (const layer of [picture, ...images, words]) context.drawImage(layer, 0, 0, width, height);
   return onto;
 }
 
-/** The measurements, which lie over the picture as SVG; undefined where there is none. */
-export async function loadMarks(element) {
-  const layer = element.querySelector('.svg-layer');
-  if (!layer?.childElementCount) return undefined;
-  const { width, height } = element.getBoundingClientRect();
-  const copy = layer.cloneNode(true);
-  for (const [name, value] of Object.entries({ xmlns: 'http://www.w3.org/2000/svg', width, height })) {
+/** All of one moment, and at once: two canvases, and the drawings that lie between them. */
+export function snapshot(pane, { withPatient }) {
+  const { element } = pane;
+  const source = pane.viewport.getCanvas();
+  const [picture, words] = [0, 1].map(() =>
+    Object.assign(document.createElement('canvas'), { width: source.width, height: source.height }));
+  const context = picture.getContext('2d');
+  context.drawImage(source, 0, 0);
+  const segments = element.querySelector('.sheet:not([hidden]) > canvas');
+  if (segments?.width && segments.height) context.drawImage(segments, 0, 0, picture.width, picture.height);
+  const box = element.querySelector('.picture').getBoundingClientRect();
+  const drawings = [...element.querySelectorAll(DRAWINGS)]
+    .filter(({ childElementCount }) => childElementCount)
+    .map((drawing) => copyOf(drawing, box));
+  writeAll(words.getContext('2d'), element, box, withPatient);
+  return { picture, drawings, words };
+}
+
+function copyOf(drawing, { width, height }) {
+  const copy = drawing.cloneNode(true);
+  const copies = [copy, ...copy.querySelectorAll('*')];
+  [drawing, ...drawing.querySelectorAll('*')].forEach((original, index) => {
+    const style = getComputedStyle(original);
+    for (const name of STYLE) copies[index].setAttribute(name, style.getPropertyValue(name));
+  });
+  copy.removeAttribute('class');
+  for (const [name, value] of Object.entries({ xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}` })) {
     copy.setAttribute(name, value);
   }
+  return copy;
+}
+
+async function imageOf(drawing) {
   const image = new Image();
-  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
+  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(drawing))}`;
   await image.decode();
   return image;
 }
 
-function write(context, line, pane) {
+function writeAll(context, element, box, withPatient) {
+  const scale = context.canvas.width / box.width;
+  context.setTransform(scale, 0, 0, scale, -box.left * scale, -box.top * scale); // in pixels of the page
+  for (const line of element.querySelectorAll('[data-overlay], .key-mark, .scale, .sheet:not([hidden]) > .presented')) {
+    const isTold = withPatient || !line.matches(TELLING);
+    if (!isTold || line.hidden || getComputedStyle(line).visibility !== 'visible') continue;
+    if (line.matches('.scale')) drawBar(context, line);
+    write(context, line);
+  }
+  for (const warning of withPatient ? element.querySelectorAll(WARNINGS) : []) {
+    const { x, y, width, height } = warning.getBoundingClientRect();
+    context.fillStyle = getComputedStyle(warning).backgroundColor;
+    context.fillRect(x, y, width, height);
+    const lines = warning.querySelectorAll('h2, p');
+    for (const line of lines.length ? lines : [warning]) write(context, line, { isOutlined: false });
+  }
+}
+
+/** The scale: a length between two ends. */
+function drawBar(context, bar) {
+  const { left, right, top, bottom } = bar.getBoundingClientRect();
+  const path = new Path2D(`M${left} ${top}V${bottom}H${right}V${top}`);
+  for (const [strokeStyle, lineWidth] of [['#000', 3.5], [getComputedStyle(bar).color, 1.5]]) {
+    Object.assign(context, { strokeStyle, lineWidth });
+    context.stroke(path);
+  }
+}
+
+function write(context, line, { isOutlined = true } = {}) {
   const style = getComputedStyle(line);
-  const [outer, inner] = [pane, line].map((node) => node.getBoundingClientRect());
-  const scale = context.canvas.width / outer.width;
-  const height = parseFloat(style.lineHeight) * scale;
-  const isRight = style.textAlign === 'right';
-  const x = ((isRight ? inner.right : inner.left) - outer.left) * scale;
-  const top = (inner.top - outer.top) * scale;
+  const { left, right, top, width } = line.getBoundingClientRect();
+  const height = parseFloat(style.lineHeight) || 1.3 * parseFloat(style.fontSize);
+  const textAlign = { right: 'right', center: 'center' }[style.textAlign] ?? 'left';
+  const inset = parseFloat(style.paddingLeft) || 0;
+  const x = { left: left + inset, right, center: (left + right) / 2 }[textAlign];
   Object.assign(context, {
-    font: `${style.fontWeight} ${parseFloat(style.fontSize) * scale}px ${style.fontFamily}`,
-    textAlign: isRight ? 'right' : 'left',
+    font: `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`,
+    textAlign,
     textBaseline: 'middle',
     fillStyle: style.color,
     strokeStyle: '#000',
-    lineWidth: 3 * scale,
+    lineWidth: 3,
     lineJoin: 'round',
   });
   line.textContent.split('\n').forEach((text, index) => {
-    const y = top + (index + 0.5) * height;
-    context.strokeText(text, x, y);
-    context.fillText(text, x, y);
+    const place = [text, x, top + (parseFloat(style.paddingTop) || 0) + (index + 0.5) * height];
+    if (isOutlined) context.strokeText(...place);
+    context.fillText(...place, ...(isOutlined ? [] : [width])); // what is wrapped on the page is squeezed here
   });
 }

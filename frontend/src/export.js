@@ -1,6 +1,6 @@
 /** Saves what a pane shows: one picture, or all of its images as a video. */
 import { text, value } from './attributes.js';
-import { capture, draw, loadMarks } from './capture.js';
+import { capture, painted } from './capture.js';
 import { instanceUrl } from './dicomweb.js';
 import { button, link } from './messages.js';
 
@@ -24,10 +24,11 @@ export function exportActions({ viewer, messages }) {
 }
 
 async function savePicture(pane, messages, withPatient) {
+  await painted();
   if (!isShown(pane, messages)) return;
   const name = `${nameOf(pane)}-image-${pane.stack.shown + 1}.png`;
   const { instance } = pane.frame;
-  const canvas = await capture(pane, { withPatient });
+  const canvas = await capture(pane, { withPatient }); // takes at once what is named here
   save(await new Promise((done) => canvas.toBlob(done, 'image/png')), name);
   messages.notice(`${name} was saved: the screen in 8 bits, ${NATURE}.${warning(instance, withPatient)}`);
 }
@@ -87,7 +88,7 @@ async function record(pane, withPatient, type, signal) {
     for (let index = 0; index < frames.length; index += 1) {
       const pause = sleep(1000 / pane.cine.rate);
       await showFrame(pane, frames, index, signal);
-      draw(pane, await loadMarks(pane.element), { withPatient, onto: canvas });
+      await capture(pane, { withPatient, onto: canvas });
       track.requestFrame();
       await pause;
     }
@@ -111,14 +112,17 @@ async function showFrame(pane, frames, index, signal) {
     if (Date.now() > deadline) throw new Error(`image ${index + 1} did not arrive.`);
     await sleep(10);
   }
+  await painted();
+  if (pane.stack.shown !== index) throw new Error('the images were scrolled meanwhile.');
   if (signal.aborted) throw new Error('it was stopped.');
 }
 
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-function isShown(pane, messages) {
-  if (pane.element.dataset.state === 'shown') return true;
-  messages.notice('There is no picture to save yet.');
+function isShown({ element }, messages) {
+  const isUnread = element.querySelector('.mismatch:not(.seen)');
+  if (element.dataset.state === 'shown' && !isUnread) return true;
+  messages.notice(isUnread ? 'Read first whose images these are.' : 'There is no picture to save yet.');
   return false;
 }
 

@@ -122,9 +122,10 @@ export function trim({ rows, columns, cells }, picks) {
     isUsed(Math.floor(index / columns), index % columns));
   const height = 1 + Math.max(0, ...used.map((index) => Math.floor(index / columns)));
   const width = 1 + Math.max(0, ...used.map((index) => index % columns));
-  const kept = [];
+  const kept = []; // their indices
   for (let row = 0; row < height; row += 1) {
-    for (let column = 0; column < width; column += 1) kept.push(picks[row * columns + column]);
+    for (let column = 0; column < width; column += 1) kept.push(row * columns + column);
   }
-  return { rows: height, columns: width, picks: kept };
+  const keep = (list) => kept.map((index) => list[index]);
+  return { rows: height, columns: width, cells: keep(cells), picks: keep(picks) };
 }

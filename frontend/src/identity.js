@@ -45,7 +45,7 @@ export function differences(one, other) {
 const foldName = (name) =>
   name.normalize('NFKD').replace(/\p{M}/gu, '').toUpperCase().split(/[\s^]+/).filter(Boolean).join(' ');
 
-const wordsOf = ({ readable, id, issuer, birthDate }) =>
+export const whose = ({ readable, id, issuer, birthDate }) =>
   [
     readable,
     `ID ${id || 'not stated'}${issuer ? ` (${issuer})` : ''}`,
@@ -56,19 +56,20 @@ const wordsOf = ({ readable, id, issuer, birthDate }) =>
  * The banner that hides the picture of another person until the reader has seen it, and then stays
  * above the picture.
  */
-function makeBanner(page, shown, differing) {
+function makeBanner(page, shown, differing, onSeen) {
   const banner = document.createElement('section');
   banner.className = 'mismatch';
   banner.setAttribute('role', 'alert');
   const title = Object.assign(document.createElement('h2'), { textContent: 'Another patient' });
   banner.append(
     title,
-    paragraph(`These images: ${wordsOf(shown)}`),
-    paragraph(`This page: ${wordsOf(page)}`),
+    paragraph(`These images: ${whose(shown)}`),
+    paragraph(`This page: ${whose(page)}`),
     paragraph(`They differ in ${differing.join(', ')}.`),
     button('Show the images nevertheless', (event) => {
       event.target.remove();
       banner.classList.add('seen');
+      onSeen();
     }),
   );
   return banner;
@@ -91,7 +92,7 @@ export function guardIdentity(viewer, page) {
     if (differing.length && banners.get(pane)?.key === key) return; // as it was read, or not yet
     remove(pane);
     if (!differing.length) return;
-    const banner = makeBanner(page, shown, differing);
+    const banner = makeBanner(page, shown, differing, () => pane.dispatchEvent(new Event('state')));
     banners.set(pane, { key, banner });
     pane.element.append(banner);
   });

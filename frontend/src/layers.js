@@ -13,11 +13,12 @@ class Sheet {
   #axes; // of the patient, in pixels of the page
 
   drawing = shape('svg');
+  label = element('p', { className: 'presented' });
 
   constructor(pane) {
     this.#pane = pane;
     this.#canvas.ariaHidden = 'true';
-    this.element = element('div', { className: 'sheet' }, this.#canvas, this.drawing);
+    this.element = element('div', { className: 'sheet' }, this.#canvas, this.drawing, this.label);
     this.context = this.#canvas.getContext('2d');
     pane.element.querySelector('.picture').after(this.element);
   }
@@ -30,6 +31,7 @@ class Sheet {
     this.context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     this.drawing.setAttribute('viewBox', `0 0 ${clientWidth} ${clientHeight}`);
     this.drawing.replaceChildren();
+    this.label.textContent = '';
     const { viewport } = this.#pane;
     const at = (point) => [...viewport.worldToCanvas(point)];
     const { origin } = viewport.getImageData();
@@ -84,6 +86,10 @@ export class Layers {
     this.#viewer = viewer;
     for (const type of ['view', 'state']) viewer.addEventListener(type, ({ detail }) => this.#update(detail.pane));
     viewer.addEventListener('grid', () => this.redraw());
+    document.addEventListener('viewport-enabled', ({ target }) => {
+      const pane = viewer.paneOf(target);
+      this.presentations.get(pane)?.forget(pane);
+    });
   }
 
   redraw() {
@@ -123,13 +129,20 @@ export class Layers {
     const { state } = pane.element.dataset;
     if (!this.#sheets.has(pane)) this.#sheets.set(pane, new Sheet(pane));
     const sheet = this.#sheets.get(pane);
-    sheet.element.hidden = state !== 'shown';
-    if (state !== 'shown') return;
-    const { frame } = pane;
+    const isShown = state === 'shown' && !pane.stack.isLoading;
+    sheet.element.hidden = !isShown;
+    if (!isShown) return;
+    const { frame } = pane; // the one on the screen
     sheet.begin();
     for (const overlay of this.overlays) overlay.draw(sheet, frame);
     const presentation = this.presentations.get(pane);
     presentation?.follow(pane);
-    if (presentation?.covers(frame)) presentation.draw(sheet, frame);
+    if (!presentation?.covers(frame)) return;
+    presentation.draw(sheet, frame);
+    sheet.label.textContent = nameOf(presentation);
   }
+}
+
+function nameOf({ title, omitted }) {
+  return [`As presented: ${title}`, omitted.length ? `without ${omitted.join(', ')}` : ''].filter(Boolean).join('\n');
 }

@@ -76,19 +76,22 @@ export class Layout {
     const viewer = this.#viewer;
     const { cells } = this.#protocol;
     const lists = { current: viewer.seriesList, prior: [] };
-    if (this.prior && cells.some(({ study }) => study === 'prior')) {
-      this.#hangFirst(lists);
-      lists.prior = await this.#seriesOfPrior();
-    }
+    const needsPrior = this.prior && cells.some(({ study }) => study === 'prior');
+    if (needsPrior) this.#hangFirst(lists);
+    const former = new Map(viewer.panes.map((pane) => [pane, pane.series]));
+    if (needsPrior) lists.prior = await this.#seriesOfPrior();
     await loadHeaders(cells, lists);
-    const { rows, columns, picks } = trim(this.#protocol, assign(cells, lists));
+    const { rows, columns, cells: hung, picks } = trim(this.#protocol, assign(cells, lists));
     if (!picks.some(Boolean)) return viewer.openFirst();
     this.#setGrid(rows, columns);
     viewer.activate(viewer.panes[0]);
+    const panes = [...viewer.panes];
     for (const [index, pick] of picks.entries()) {
-      const pane = viewer.panes[index];
+      const pane = panes[index];
+      // The reader may meanwhile have taken it away, or opened something there.
+      if (!viewer.panes.includes(pane) || pane.series !== former.get(pane)) continue;
       if (pick) await pane.open(pick.series, pick); // in their order: the first image first
-      else pane.cover('empty', '', missing(cells[index]));
+      else pane.cover('empty', '', missing(hung[index]));
     }
     const [first] = viewer.panes;
     const showsNothing = viewer.panes.length === 1 && first.element.dataset.state === 'error';

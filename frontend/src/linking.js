@@ -51,8 +51,8 @@ export class Linking extends EventTarget {
     if (panes.every((pane) => this.#anchors.get(pane)?.frames === pane.stack.frames)) return;
     this.#anchors.clear();
     for (const pane of panes) {
-      const { frames, wanted } = pane.stack;
-      this.#anchors.set(pane, { frames, index: wanted, depth: planeOf(pane.frame)?.depth });
+      const { frames, shown } = pane.stack;
+      this.#anchors.set(pane, { frames, index: shown, depth: planeOf(pane.frame)?.depth });
     }
   }
 
@@ -60,7 +60,7 @@ export class Linking extends EventTarget {
     const { active } = this.#viewer;
     const [from, to] = [planeOf(active.frame), planeOf(pane.frame)];
     const [start, end] = [this.#anchors.get(active), this.#anchors.get(pane)];
-    if (!from || !to) return pane.stack.goTo(end.index + active.stack.wanted - start.index);
+    if (!from || !to) return pane.stack.goTo(end.index + active.stack.shown - start.index);
     const direction = facing(from, to);
     if (!direction) return undefined; // one stack's images do not follow the other's
     const depth = areComparable(from, to)
@@ -92,7 +92,8 @@ function nearest({ frames, wanted }, depth) {
 /** Window for windows of the same meaning only; zoom and shift as shares of the fitted picture. */
 function present(from, to) {
   const [source, target] = [from.viewport, to.viewport];
-  if (from.series.modality === to.series.modality) {
+  const areShades = [source, target].map((viewport) => Boolean(viewport.getCornerstoneImage()?.isDrawn));
+  if (from.series.modality === to.series.modality && areShades[0] === areShades[1]) {
     const { voiRange, invert } = source.getProperties();
     target.setProperties({ voiRange, invert });
   }

@@ -80,9 +80,9 @@ function connect(viewer) {
   const actions = overPlanes(mpr, makeActions(context));
   const toolbar = new Toolbar(find('#toolbar'), actions);
   listenToKeys(actions, help);
-  new ReportPanel(find('#panel-report'), study, panels);
+  new ReportPanel(find('#panel-report'), study, identity, panels);
   new Tags(find('#panel-tags'), context);
-  preparePrinting(viewer, find('#print'));
+  preparePrinting(viewer, mpr, find('#print'));
   new Session(messages).ask();
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   mpr.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
@@ -131,15 +131,19 @@ function keepWork(viewer, askText) {
   return { measurements, keyImages, work };
 }
 
-/** The bar names the patient of what the active pane shows, whoever the page was opened for. */
+/** The bar names the patient of what the active pane shows; while that is nothing, the page's. */
 function showPatientOf(viewer) {
   const named = new Map(); // pane → header of its instance
+  const page = [patient.name.textContent, patient.id.textContent];
   const show = () => {
     const instance = named.get(viewer.active);
-    if (!instance) return;
-    patient.name.textContent = patientName(instance);
-    patient.id.textContent = text(instance, '00100020');
+    const words = instance ? [patientName(instance), text(instance, '00100020')] : page;
+    [patient.name.textContent, patient.id.textContent] = words;
   };
+  viewer.addEventListener('series', ({ detail }) => {
+    named.delete(detail.pane);
+    show();
+  });
   viewer.addEventListener('instance', ({ detail }) => {
     named.set(detail.pane, detail.value);
     show();

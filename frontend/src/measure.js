@@ -1,9 +1,10 @@
 /** From what is drawn to what it measures. Points are columns and rows, the first pixel's corner 0, 0. */
 import { cache } from '@cornerstonejs/core';
 
-import { text } from './attributes.js';
 import { pixelSize } from './calibration.js';
+import { unitOf } from './units.js';
 
+const KEPT = ['HU', 'SUVbw', 'Bq/ml']; // units that the archive knows; the rest it keeps without one
 const SHAPES = { rectangle: isInPolygon, freehand: isInPolygon, ellipse: isInEllipse };
 
 /**
@@ -53,7 +54,10 @@ function areaOf(corners) {
   return Math.abs(twice) / 2;
 }
 
-/** Statistics of the pixels whose centre lies inside; none where the image is coloured or not here. */
+/** Whether the server has drawn the image: what its pixels hold are shades of the screen. */
+export const isDrawn = ({ imageId }) => Boolean(cache.getImage(imageId)?.isDrawn);
+
+/** Statistics of the pixels whose centre lies inside; none where the image is coloured, drawn or not here. */
 function valuesOfPixels(kind, points, frame) {
   const pixels = pixelsOf(frame);
   if (!pixels) return [];
@@ -64,30 +68,21 @@ function valuesOfPixels(kind, points, frame) {
   return SHAPES[kind] ? statistics(SHAPES[kind], points, pixels) : [];
 }
 
-function pixelsOf({ imageId, instance }) {
-  const image = cache.getImage(imageId);
-  if (!image || image.numberOfComponents > 1 || image.color) return undefined;
+function pixelsOf(frame) {
+  const image = cache.getImage(frame.imageId);
+  if (!image || image.numberOfComponents > 1 || image.color || image.isDrawn) return undefined;
   const { rows, columns, preScale, slope = 1, intercept = 0 } = image;
   const stored = image.voxelManager.getScalarData();
   const scale = preScale?.scaled ? (value) => value : (value) => value * slope + intercept;
   return {
     rows,
     columns,
-    unit: unitOf(instance, preScale),
+    unit: KEPT.includes(unitOf(image, frame)) ? unitOf(image, frame) : 'raw',
     at: (column, row) =>
       column >= 0 && row >= 0 && column < columns && row < rows
         ? scale(stored[row * columns + column])
         : undefined,
   };
-}
-
-function unitOf(instance, preScale) {
-  const modality = text(instance, '00080060');
-  const rescaleType = text(instance, '00281054');
-  if (modality === 'CT' && ['', 'HU'].includes(rescaleType)) return 'HU';
-  if (modality !== 'PT') return 'raw';
-  if (preScale?.scaled && preScale.scalingParameters?.suvbw) return 'SUVbw';
-  return text(instance, '00541001') === 'BQML' ? 'Bq/ml' : 'raw';
 }
 
 function statistics(isInside, points, { rows, columns, unit, at }) {
@@ -164,7 +159,8 @@ export const rounded = (value) =>
   String(Math.abs(value) >= 1000 ? Math.round(value) : Math.round(value * 100) / 100).replace('-', '−');
 
 /** Lines to stand beside the drawing. */
-export function textLines({ label, values, at_detector: atDetector }) {
+export function textLines({ kind, label, values, at_detector: atDetector }, frame) {
+  const isOfValues = kind === 'probe' || kind in SHAPES;
   const spoken = values.map((value) => worded(value, atDetector));
   const find = (...quantities) =>
     spoken.filter((_, index) => quantities.includes(values[index].quantity)).join('  ');
@@ -172,6 +168,7 @@ export function textLines({ label, values, at_detector: atDetector }) {
     label,
     find('area'), find('mean', 'standard_deviation'), find('minimum', 'maximum'),
     ...spoken.filter((_, index) => !REGION.includes(values[index].quantity)),
+    isOfValues && isDrawn(frame) ? 'No values: drawn by the server' : '',
   ];
   return lines.filter(Boolean);
 }

@@ -59,8 +59,11 @@ export class Mpr extends EventTarget {
 
   /** Why the active pane's series cannot be shown in planes; empty when it can. */
   get hindrance() {
-    const { frames } = this.#viewer.active.stack;
-    return frames.length ? whyNoVolume(frames) : 'There are no images.';
+    const { element, stack } = this.#viewer.active;
+    if (!stack.frames.length) return 'There are no images.';
+    if (stack.shown === undefined) return 'No image of it is shown yet.';
+    if (element.querySelector('.mismatch:not(.seen)')) return 'Its images are of another patient: read first whose they are.';
+    return whyNoVolume(stack.frames);
   }
 
   toggle() {
@@ -170,11 +173,16 @@ export class Mpr extends EventTarget {
     }
   }
 
-  async #show({ stack, viewport }, signal) {
-    const { frame, frames } = stack;
-    const volume = await gatherVolume(`volume:${frame.series.uid}`, frames, signal, (done) => {
+  async #show({ stack }, signal) {
+    const { frames } = stack;
+    const volume = await gatherVolume(`volume:${frames[0].series.uid}`, frames, signal, (done) => {
       this.#status.textContent = `Loading ${done} of ${frames.length} images…`;
     });
+    if (stack.shown === undefined) {
+      cache.removeVolumeLoadObject(volume.volumeId);
+      throw new Error('The image in its pane was lost.');
+    }
+    const { frame, viewport } = stack; // as they are by now: a stack may have got a new viewport
     const { voiRange, invert } = viewport.getProperties();
     const image = cache.getImage(frame.imageId);
     await this.planes.show(volume, frame, { image, voiRange, invert, point: middleOf(frame) });
@@ -191,7 +199,17 @@ export class Mpr extends EventTarget {
     this.#element.hidden = !isOpen;
     this.#element.dataset.state = isOpen ? 'loading' : '';
     this.#grid.inert = isOpen;
+    this.#warn(isOpen);
     this.dispatchEvent(new Event('change'));
+  }
+
+  /** Another study, another patient: what the pane says of its images holds for their planes. */
+  #warn(isOpen) {
+    const { element } = this.#pane;
+    const warnings = isOpen ? element.querySelectorAll('.other-study, .mismatch') : [];
+    this.#element.querySelector('.warnings').replaceChildren(...[...warnings].map((one) => one.cloneNode(true)));
+    if (isOpen && element.dataset.relation) this.#element.dataset.relation = element.dataset.relation;
+    else delete this.#element.dataset.relation;
   }
 
   #attach() {

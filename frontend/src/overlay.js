@@ -4,6 +4,7 @@ import { metaData } from '@cornerstonejs/core';
 import { date, number, patientName, text, value } from './attributes.js';
 import { edgeLetters } from './orientation.js';
 import { toWindow } from './presets.js';
+import { unitOf } from './units.js';
 
 export class Overlay {
   #parts = {};
@@ -20,7 +21,7 @@ export class Overlay {
       patient: patientLines(frame.instance),
       study: studyLines(frame.instance),
       image: [...imageLines(stack), lossyLine(frame.instance), drawnLine(viewport)],
-      window: [zoomLine(viewport), windowLine(viewport)],
+      window: [zoomLine(viewport), windowLine(viewport, frame)],
     };
     for (const [corner, texts] of Object.entries(lines)) {
       this.#parts[corner].textContent = texts.filter(Boolean).join('\n');
@@ -46,12 +47,12 @@ export function studyLines(instance) {
   return [text(instance, '00081030'), date(instance, '00080020'), series.filter(Boolean).join(' ')];
 }
 
-function imageLines({ frame, frames, wanted }) {
+function imageLines({ frame, frames, shown }) {
   const { instance } = frame;
   const thickness = metaData.get('imagePlaneModule', frame.imageId)?.sliceThickness;
   const location = sliceLocation(frame);
   return [
-    `Image ${wanted + 1}/${frames.length}`,
+    `Image ${shown + 1}/${frames.length}`,
     frame.frameCount > 1 && frames.length > frame.frameCount
       ? `Instance ${text(instance, '00200013')}, frame ${frame.frame}/${frame.frameCount}`
       : '',
@@ -92,20 +93,19 @@ function zoomLine(viewport) {
   return `Zoom ${Math.round((100 * pixels) / dimensions[0])}%`;
 }
 
-function windowLine(viewport) {
+function windowLine(viewport, frame) {
   const image = viewport.getCornerstoneImage();
   const { voiRange, VOILUTFunction, invert } = viewport.getProperties();
   const isInverted = invert !== image.invert ? 'inverted' : '';
   if (image.color || !voiRange) return isInverted;
-  return [grayScale(image, voiRange, VOILUTFunction), isInverted].filter(Boolean).join('  ');
+  return [grayScale(image, frame, voiRange, VOILUTFunction), isInverted].filter(Boolean).join('  ');
 }
 
 /** Uptake and dose are read by their limits, everything else by window and level. */
-export function grayScale(image, voiRange, voiLutFunction) {
-  const { suvbw, doseGridScaling, doseUnit } = image.preScale?.scalingParameters ?? {};
+export function grayScale(image, frame, voiRange, voiLutFunction) {
+  const { suvbw, doseGridScaling } = image.preScale?.scalingParameters ?? {};
   if (suvbw || doseGridScaling) {
-    const unit = suvbw ? 'SUVbw' : (doseUnit ?? 'Dose');
-    return `${unit} ${rounded(voiRange.lower)} to ${rounded(voiRange.upper)}`;
+    return `${unitOf(image, frame) || 'Dose'} ${rounded(voiRange.lower)} to ${rounded(voiRange.upper)}`;
   }
   const { center, width } = toWindow(voiRange, voiLutFunction);
   return `W ${rounded(width)}  L ${rounded(center)}`;

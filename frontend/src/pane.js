@@ -4,7 +4,8 @@
  * cell is about, `view` when the picture or its presentation has changed, `cine` on play and pause,
  * `state` when what the element's data say has changed: `data-state` is empty, loading, shown,
  * document or error; with it go `data-image-index` (from 1), `data-image-count`,
- * `data-sop-instance-uid` and `data-series-instance-uid`.
+ * `data-sop-instance-uid` and `data-series-instance-uid`: of the frame on the screen where it is
+ * shown, else of the one that is wanted.
  */
 import { text } from './attributes.js';
 import { Cine } from './cine.js';
@@ -23,6 +24,7 @@ export class Pane extends EventTarget {
   #isLost = false; // the graphics context, and with it the picture
 
   series = undefined;
+  presentation = undefined; // the presentation state that the picture follows, instead of the reader
 
   constructor(number) {
     super();
@@ -58,7 +60,9 @@ export class Pane extends EventTarget {
   /** Show a series, at its middle or at the image named by `index` or by UID and frame number. */
   async open(series, at = {}) {
     if (this.#isLost) return;
-    if (series === this.series && this.element.dataset.state !== 'error') {
+    const { state } = this.element.dataset;
+    const isHidden = state === 'document' && series.displaySet?.frames.length; // behind a document of its own
+    if (series === this.series && state !== 'error' && !isHidden) {
       this.#goTo(at);
       return;
     }
@@ -89,6 +93,8 @@ export class Pane extends EventTarget {
 
   /** Put a node in the place of the picture, with the header of what it shows. */
   showDocument(node, instance) {
+    this.cine.stop();
+    this.stack.close();
     this.#document.replaceChildren(node);
     this.#document.hidden = false;
     this.#cover.hide();
@@ -103,7 +109,7 @@ export class Pane extends EventTarget {
 
   onShown() {
     this.#cover.hide();
-    this.#tell('shown');
+    this.#tell(this.stack.isLoading ? 'loading' : 'shown');
     this.#name(this.frame.instance);
     this.onChanged();
   }
@@ -169,9 +175,11 @@ export class Pane extends EventTarget {
   }
 
   #tell(state) {
-    const { frame, frames, wanted } = this.stack;
+    const { frames, shown, wanted } = this.stack;
+    const index = state === 'shown' ? shown : wanted;
+    const frame = frames[index];
     Object.assign(this.element.dataset, {
-      imageIndex: frame ? wanted + 1 : 0,
+      imageIndex: frame ? index + 1 : 0,
       imageCount: frames.length,
       sopInstanceUid: frame ? text(frame.instance, '00080018') : '',
       seriesInstanceUid: this.series?.uid ?? '',

@@ -1,13 +1,13 @@
 /** Three planes through one volume: their viewports, their text, and what is common to them. */
 import { cache, CONSTANTS, Enums, RenderingEngine, utilities } from '@cornerstonejs/core';
 
-import { text } from './attributes.js';
 import { destroyEngine, isContextLost } from './cornerstone.js';
 import { Crosshairs, pixelsPerMm } from './crosshairs.js';
 import { dot } from './geometry.js';
 import { edgeLetters } from './orientation.js';
 import { grayScale, patientLines, studyLines } from './overlay.js';
 import { drawScaleBar } from './scale.js';
+import { unitOf } from './units.js';
 
 const { BlendModes, Events, OrientationAxis, ViewportType } = Enums;
 const ENGINE = 'reconstruction';
@@ -234,7 +234,7 @@ export class Planes {
       patient: patientLines(instance),
       study: studyLines(instance),
       image: [this.#slabLine(), ...this.#placeLines(view)],
-      window: [[grayScale(this.#start.image, voiRange), isInverted].filter(Boolean).join('  ')],
+      window: [[grayScale(this.#start.image, this.#frame, voiRange), isInverted].filter(Boolean).join('  ')],
     };
     for (const [corner, texts] of Object.entries(lines)) {
       parts[corner].textContent = texts.filter(Boolean).join('\n');
@@ -266,13 +266,7 @@ export class Planes {
     const voxel = imageData.worldToIndex(world).map(Math.round);
     const isInside = voxel.every((index, axis) => index >= 0 && index < this.#volume.dimensions[axis]);
     const value = isInside && this.slab.kind === 'slice' ? voxelManager.getAtIJK(...voxel) : undefined;
-    parts.value.textContent = value === undefined ? '' : `${Number(value.toFixed(2))} ${this.#unit()}`.trim();
-  }
-
-  #unit() {
-    const { instance } = this.#frame;
-    if (this.#start.image.preScale?.scalingParameters?.suvbw) return 'SUVbw';
-    return text(instance, '00281054') || text(instance, '00541001') || (text(instance, '00080060') === 'CT' ? 'HU' : '');
+    parts.value.textContent = value === undefined ? '' : `${Number(value.toFixed(2))} ${unitOf(this.#start.image, this.#frame)}`.trim();
   }
 }
 

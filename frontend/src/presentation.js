@@ -89,7 +89,7 @@ export class PresentationKeeper {
     const { view } = this.#pending.get(pane) ?? {};
     this.#pending.delete(pane);
     if (view) applyView(stack.viewport, view);
-    const described = describeView(stack);
+    const described = pane.presentation ? placeOf(stack, this.#shown.get(pane)) : describeView(stack);
     this.#shown.set(pane, described);
     this.#views.delete(series.uid);
     this.#views.set(series.uid, described);
@@ -114,12 +114,16 @@ export class PresentationKeeper {
   }
 }
 
+const whereabouts = ({ instance, frame }) => ({ sopInstanceUid: text(instance, '00080018'), frame });
+
+/** While a presentation state is followed, the image is the reader's choice, its window and turns are not. */
+const placeOf = ({ frame }, former = {}) => ({ ...former, ...whereabouts(frame) });
+
 function describeView({ frame, viewport }) {
   const { rotation, zoom, pan, flipHorizontal, flipVertical } = viewport.getViewPresentation();
   const { voiRange, invert } = viewport.getProperties();
   return {
-    sopInstanceUid: text(frame.instance, '00080018'),
-    frame: frame.frame,
+    ...whereabouts(frame),
     range: voiRange && [rounded(voiRange.lower), rounded(voiRange.upper)],
     invert: Boolean(invert),
     rotation: rounded(rotation),
@@ -131,9 +135,11 @@ function describeView({ frame, viewport }) {
 
 function applyView(viewport, { range, invert, rotation, zoom, pan, flips }) {
   if (range) viewport.setProperties({ voiRange: { lower: range[0], upper: range[1] } });
-  viewport.setProperties({ invert });
-  viewport.setViewPresentation({
-    rotation, zoom, pan, flipHorizontal: flips[0], flipVertical: flips[1],
-  });
+  if (zoom !== undefined) { // else it is known only where the reader was
+    viewport.setProperties({ invert });
+    viewport.setViewPresentation({
+      rotation, zoom, pan, flipHorizontal: flips[0], flipVertical: flips[1],
+    });
+  }
   viewport.render();
 }

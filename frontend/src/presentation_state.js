@@ -58,6 +58,7 @@ export class Presentation {
       return;
     }
     this.#applied.set(pane, frame.imageId);
+    pane.presentation = this;
     this.#turn(pane.viewport);
     this.#place(pane.viewport, frame);
     this.#window(pane.viewport, frame);
@@ -65,7 +66,13 @@ export class Presentation {
   }
 
   leave(pane) {
-    if (this.#applied.delete(pane)) pane.stack.reset();
+    if (this.forget(pane)) pane.stack.reset();
+  }
+
+  /** The pane has a new viewport, which knows nothing of it. @returns whether it was applied */
+  forget(pane) {
+    if (pane.presentation === this) pane.presentation = undefined;
+    return this.#applied.delete(pane);
   }
 
   /** The items of one of its modules that are for this frame. */

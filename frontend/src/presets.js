@@ -21,6 +21,7 @@ const CT = [
 /** CT has windows of common use; elsewhere the header and the values of the image offer them. */
 export function presetsFor(instance, image) {
   if (!image || image.color) return [];
+  if (image.isDrawn) return [fullRange(image)]; // shades, which no window of the header is meant for
   if (text(instance, '00080060') === 'CT') return CT;
   return [...headerWindows(instance), fullRange(image)];
 }

@@ -1,12 +1,18 @@
 /** The printed page: the pictures of all panes with their text, whose they are, and when it was. */
 import { date, patientName, text } from './attributes.js';
-import { draw } from './capture.js';
+import { snapshot } from './capture.js';
 
 /** Made when the browser is about to print, whoever asked for it, and thrown away afterwards. */
-export function preparePrinting(viewer, sheet) {
-  addEventListener('beforeprint', () => sheet.replaceChildren(...page(viewer)));
+export function preparePrinting(viewer, mpr, sheet) {
+  addEventListener('beforeprint', () => sheet.replaceChildren(...(mpr.isOpen ? noPlanes() : page(viewer))));
   addEventListener('afterprint', () => sheet.replaceChildren());
 }
+
+/** Else the images behind the planes would be taken for them. */
+const noPlanes = () => [
+  node('h1', 'The three planes cannot be printed'),
+  node('p', 'Go back to the images (M) and print those.'),
+];
 
 function page(viewer) {
   const panes = viewer.panes.filter(
@@ -30,20 +36,16 @@ function heading({ frame }) {
   ];
 }
 
-/** The measurements are laid over as they are: drawing them takes time that printing does not give. */
+/** The drawings are laid over as they are: making pictures of them takes time that printing does not give. */
 function figure(pane) {
   const whole = document.createElement('figure');
   const picture = node('div', '', 'printed');
-  picture.append(draw(pane, undefined, { withPatient: true }));
-  const marks = pane.element.querySelector('.svg-layer')?.cloneNode(true);
-  if (marks?.childElementCount) {
-    const { width, height } = pane.element.getBoundingClientRect();
-    marks.setAttribute('viewBox', `0 0 ${width} ${height}`);
-    picture.append(marks);
-  }
-  const lines = ['patient', 'study', 'image', 'window'].map(
-    (part) => pane.element.querySelector(`[data-overlay=${part}]`).textContent,
-  );
+  const { picture: lowest, drawings, words } = snapshot(pane, { withPatient: true });
+  picture.append(lowest, ...drawings, words);
+  const parts = ['patient', 'study', 'image', 'window'].map((part) => `[data-overlay=${part}]`);
+  const lines = [...parts, '.other-study', '.mismatch h2']
+    .map((selector) => pane.element.querySelector(selector)?.textContent)
+    .filter(Boolean);
   whole.append(picture, node('figcaption', lines.join('\n').replaceAll('\n', ' · ')));
   return whole;
 }

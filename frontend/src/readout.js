@@ -1,5 +1,7 @@
 /** The value under the pointer, beside the picture: modality values, or red, green and blue. */
-import { metaData, utilities } from '@cornerstonejs/core';
+import { utilities } from '@cornerstonejs/core';
+
+import { unitOf } from './units.js';
 
 const DIGITS = 6;
 
@@ -24,12 +26,12 @@ export function readOutUnderPointer(viewer, grid) {
   viewer.addEventListener('view', show);
 }
 
-function describe({ viewport, element }, { clientX, clientY }) {
+function describe({ viewport, element, frame }, { clientX, clientY }) {
   const box = element.querySelector('.picture').getBoundingClientRect();
   const image = viewport.getCornerstoneImage();
   const found = pixelAt(viewport, image, [clientX - box.x, clientY - box.y]);
   if (!found) return '';
-  return [`x ${found.column}  y ${found.row}`, wordsOf(image, found.samples)].filter(Boolean).join('\n');
+  return [`x ${found.column}  y ${found.row}`, wordsOf(image, found.samples, frame)].filter(Boolean).join('\n');
 }
 
 /** The pixel at a place on the canvas, counted from 0; undefined outside of the image. */
@@ -45,21 +47,12 @@ function pixelAt(viewport, image, place) {
   return { column, row, samples: [...samples] };
 }
 
-function wordsOf(image, samples) {
+function wordsOf(image, samples, frame) {
   if (samples.length > 1) {
     const [red, green, blue] = samples;
     return `R ${red}  G ${green}  B ${blue}`;
   }
   if (image.isDrawn) return ''; // shades that the server has made
   const value = Number.isInteger(samples[0]) ? samples[0] : Number(samples[0].toPrecision(DIGITS));
-  return [value, unitOf(image)].filter((part) => part !== '').join(' ');
-}
-
-function unitOf({ imageId, preScale }) {
-  const { suvbw, doseGridScaling, doseUnit } = preScale?.scalingParameters ?? {};
-  if (suvbw) return 'SUVbw';
-  if (doseGridScaling) return doseUnit ?? '';
-  const { rescaleType } = metaData.get('modalityLutModule', imageId) ?? {};
-  if (rescaleType) return rescaleType === 'US' ? '' : rescaleType; // US: unspecified
-  return metaData.get('generalSeriesModule', imageId)?.modality === 'CT' ? 'HU' : '';
+  return [value, unitOf(image, frame)].filter((part) => part !== '').join(' ');
 }

@@ -1,6 +1,7 @@
 /** The panel of the report: written beside the images, signed, added to. */
 import { getJson, sendJson } from './api.js';
 import { Draft, isSame, joinTexts, Keep, SECTIONS, textOf } from './draft.js';
+import { whose } from './identity.js';
 import { button, signInLink } from './messages.js';
 import { reportNodes, statusInWords, wholeText, wordsOf } from './reporttext.js';
 
@@ -13,11 +14,13 @@ export class ReportPanel {
   #report;
   #templates = [];
 
-  constructor(panel, study, panels) {
+  /** @param patient of whom the report is, whoever the active pane shows */
+  constructor(panel, study, patient, panels) {
     this.#study = study.uid;
     this.#address = `/api/studies/${study.uid}/report/`;
     const parts = [...panel.querySelectorAll('[data-part]')];
     this.#part = Object.fromEntries(parts.map((part) => [part.dataset.part, part]));
+    this.#part.patient.textContent = whose(patient);
     this.#listen();
     panels.addEventListener('panel', ({ detail }) => detail === 'report' && !this.#draft && this.#load());
     if (new URLSearchParams(location.search).get('panel') === 'report') panels.open('report');

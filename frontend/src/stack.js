@@ -72,7 +72,12 @@ export class Stack {
     return isContextLost(this.#engine);
   }
 
+  /** The frame on the screen; before there is one, the one that is wanted. */
   get frame() {
+    return this.frames[this.shown ?? this.wanted];
+  }
+
+  get #wantedFrame() {
     return this.frames[this.wanted];
   }
 
@@ -109,7 +114,7 @@ export class Stack {
     this.wanted = target;
     clearTimeout(this.#timer);
     this.#wait.abort();
-    if (isLoaded(this.frame.imageId)) this.#display();
+    if (isLoaded(this.#wantedFrame.imageId)) this.#display();
     else this.#timer = setTimeout(() => this.#load(), SETTLE_MS);
   }
 
@@ -126,7 +131,7 @@ export class Stack {
   }
 
   async #load() {
-    const { frame } = this;
+    const frame = this.#wantedFrame;
     this.#listener.onLoading();
     this.#wait = new AbortController();
     const { signal } = this.#wait;
@@ -146,13 +151,14 @@ export class Stack {
   }
 
   async #display() {
-    const { frame, frames, wanted } = this;
+    const { frames, wanted } = this;
+    const frame = frames[wanted];
     try {
       if (this.#mounted === frames) await this.#step(wanted);
       else await this.#setStack(frames, wanted);
       this.viewport.render(); // a frame that the viewport still holds is not drawn again by itself
     } catch (error) {
-      if (frame === this.frame) this.#fail(error);
+      if (frame === this.#wantedFrame) this.#fail(error);
     }
   }
 
@@ -173,14 +179,23 @@ export class Stack {
     if (isCpuRendering() && image) this.viewport.setProperties({ invert: image.invert });
   }
 
-  /** The frame on the screen is the one whose pixels the viewport holds. */
+  /** The frame on the screen is the one whose pixels the viewport holds, even if another is wanted by now. */
   #onRendered() {
-    const imageId = this.viewport.getCornerstoneImage()?.imageId;
-    if (!imageId || imageId !== this.frame?.imageId) return;
-    const isNew = this.shown !== this.wanted;
-    this.shown = this.wanted;
-    if (isNew) this.#prefetch.around(this.frames, this.shown);
+    const index = this.#indexOf(this.viewport.getCornerstoneImage()?.imageId);
+    if (index === undefined) return;
+    const isNew = this.shown !== index;
+    this.shown = index;
+    if (isNew && !this.isLoading) this.#prefetch.around(this.frames, index);
     this.#listener.onShown();
+  }
+
+  /** Under a cover (nothing is shown yet, or it failed) only what is wanted may come to light. */
+  #indexOf(imageId) {
+    if (!imageId) return undefined;
+    const near = [this.wanted, this.shown].find((index) => this.frames[index]?.imageId === imageId);
+    if (near !== undefined || this.shown === undefined) return near;
+    const index = this.frames.findIndex((frame) => frame.imageId === imageId);
+    return index < 0 ? undefined : index;
   }
 
   #onChanged() {

@@ -105,6 +105,9 @@ function isOfFittingSize(frames) {
 export async function gatherVolume(volumeId, frames, signal, onProgress) {
   const slices = inOrder(frames);
   await loadAll(slices, signal, onProgress);
+  if (slices.some(({ imageId }) => cache.getImage(imageId).isDrawn)) {
+    throw new FrameError('Its images are drawn by the server, as shades without values.');
+  }
   const first = planeOf(slices[0]);
   const imageIds = slices.map(({ imageId }) => imageId);
   const volume = new ImageVolume({
