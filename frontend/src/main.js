@@ -39,7 +39,7 @@ const find = (selector) => document.querySelector(selector);
 const patient = { name: find('#patient-name'), id: find('#patient-id') };
 const { studyInstanceUid, user } = document.body.dataset;
 const study = { uid: studyInstanceUid };
-const messages = new Messages(find('#notice'));
+const messages = new Messages(find('#notice'), find('#session'));
 const opening = new Cover(find('#opening'));
 
 patient.name.textContent = readableName(patient.name.textContent);
