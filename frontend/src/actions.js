@@ -63,6 +63,7 @@ function viewActions({ viewer }) {
 function pageActions({ viewer, tools, panels, root, help }) {
   return {
     tool: (name) => tools.choose(name),
+    escape: () => tools.cancel() || viewer.active.stack.reset(),
     nextPane: () => viewer.activateNeighbour(1),
     previousPane: () => viewer.activateNeighbour(-1),
     maximise: () => viewer.maximise(viewer.active),

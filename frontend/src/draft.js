@@ -47,6 +47,7 @@ export class Draft extends EventTarget {
   #timer;
   #retryMs = FIRST_RETRY_MS;
   #request; // promise of the saving that is under way
+  #version = null; // of the server's report that the text was made of
 
   state = 'saved';
   error = undefined;
@@ -62,7 +63,7 @@ export class Draft extends EventTarget {
   /** Go on from the server's report. */
   begin(report) {
     clearTimeout(this.#timer);
-    this.report = report ?? undefined;
+    this.#take(report);
     this.text = textOf(report);
     this.#keep.clear();
     this.#tell('saved');
@@ -70,7 +71,13 @@ export class Draft extends EventTarget {
 
   /** Write this text over the server's report, of which the reader knows. */
   replace(report, text) {
-    this.report = report ?? undefined;
+    this.#take(report);
+    this.change(text);
+  }
+
+  /** Go on from what was kept; where another version was saved since, the server says so. */
+  resume({ version, text }) {
+    this.#version = version;
     this.change(text);
   }
 
@@ -87,7 +94,7 @@ export class Draft extends EventTarget {
 
   /** Save now what is not saved; `options` are those of the request. */
   async save(options) {
-    await this.#request;
+    while (this.#request) await this.#request; // of several that wait the first begins the next
     if (this.isSaved) return;
     clearTimeout(this.#timer);
     this.#request = this.#put(this.text, options).finally(() => (this.#request = undefined));
@@ -97,7 +104,7 @@ export class Draft extends EventTarget {
   /** Save and sign. @throws {RequestError} */
   async sign() {
     clearTimeout(this.#timer);
-    await this.#request;
+    while (this.#request) await this.#request;
     clearTimeout(this.#timer); // which a failed saving has set again
     const body = { version: this.#version, ...this.text };
     try {
@@ -110,19 +117,20 @@ export class Draft extends EventTarget {
   /** @throws {RequestError} */
   async discard() {
     clearTimeout(this.#timer);
-    await this.#request;
+    while (this.#request) await this.#request;
     if (this.report) await sendJson('DELETE', this.#address, { version: this.#version });
     this.begin();
   }
 
-  get #version() {
-    return this.report?.version ?? null;
+  #take(report) {
+    this.report = report ?? undefined;
+    this.#version = report?.version ?? null;
   }
 
   async #put(text, options) {
     this.#tell('saving');
     try {
-      this.report = await sendJson('PUT', this.#address, { version: this.#version, ...text }, options);
+      this.#take(await sendJson('PUT', this.#address, { version: this.#version, ...text }, options));
     } catch (error) {
       this.#fail(error);
       return;

@@ -24,6 +24,11 @@ export class History {
     this.#position = this.#states.length - 1;
   }
 
+  /** Change all states alike: something has come that undoing does not take away. */
+  amend(change) {
+    this.#states = this.#states.map(change);
+  }
+
   /** @returns the state that is now current, undefined where there is none */
   undo() {
     return this.canUndo ? this.#states[(this.#position -= 1)] : undefined;

@@ -79,7 +79,7 @@ const paragraph = (textContent) => Object.assign(document.createElement('p'), { 
 
 /** Keeps the banner over every pane that shows somebody else than the page's patient. */
 export function guardIdentity(viewer, page) {
-  const banners = new Map(); // pane → whom its banner names, and the banner
+  const banners = new WeakMap(); // pane → whom its banner names, and the banner
   const remove = (pane) => {
     banners.get(pane)?.banner.remove();
     banners.delete(pane);

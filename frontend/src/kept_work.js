@@ -15,12 +15,12 @@ export class KeptWork extends EventTarget {
   #user;
   #messages;
   #kept = new Map(); // study UID → { saved, predecessors }; a prior comes when it is shown
-  #asked = new Set(); // UIDs of studies
+  #asked = new Map(); // study UID → promise of its loading
   #unsaved; // study UID → what this tab had not saved of it, until that is taken in
   #history = new History(stateOf([], []));
 
   isSaving = false;
-  maySave = false;
+  maySave = undefined; // until the archive has said it
   authors = []; // of what others have kept: { author, savedAt, measurements, images, note, notShown }
 
   constructor(studyUid, user, measurements, keyImages, messages) {
@@ -66,28 +66,41 @@ export class KeptWork extends EventTarget {
   }
 
   /** What the archive has of a study, and what this tab had not saved when it was left; once. */
-  async load(studyUid) {
-    if (this.#asked.has(studyUid)) return;
-    this.#asked.add(studyUid);
+  load(studyUid) {
+    if (!this.#asked.has(studyUid)) this.#asked.set(studyUid, this.#load(studyUid));
+    return this.#asked.get(studyUid);
+  }
+
+  #loadAgain(studyUid) {
+    this.#asked.delete(studyUid);
+    return this.load(studyUid);
+  }
+
+  async #load(studyUid) {
     try {
       const answers = Object.values(KINDS).map((kind) => getJson(addressOf(studyUid, kind)));
       const [drawn, chosen] = await Promise.all(answers);
       this.maySave = drawn.may_save;
       this.#takeIn(studyUid, ...[drawn, chosen].map(({ documents }) => ofStudy(studyUid, documents)));
     } catch (error) {
-      this.#asked.delete(studyUid);
-      const again = button('Try again', () => this.load(studyUid));
-      this.#messages.notice(`Saved measurements are not shown: ${explainFailure(error)}`, [again]);
+      const again = button('Try again', () => {
+        this.#messages.close();
+        this.#loadAgain(studyUid);
+      });
+      this.#messages.notice(`Saved measurements are not shown, and new ones cannot be saved: ${explainFailure(error)}`, [again]);
     }
   }
 
   /** Keep as new documents what differs from those that are there. */
   async save() {
-    if (this.isSaving || !this.maySave || !this.isDirty) return;
+    if (this.isSaving || this.maySave === false || !this.isDirty) return;
     this.isSaving = true;
     this.dispatchEvent(new Event('changed'));
     try {
-      for (const [studyUid, kind] of this.#dirty()) await this.#send(studyUid, kind);
+      for (const studyUid of this.#dirtyStudies()) await this.#know(studyUid);
+      for (const [studyUid, kind] of this.#dirty()) {
+        if (this.maySave && this.#kept.has(studyUid)) await this.#send(studyUid, kind);
+      }
     } catch (error) {
       if (error.status === 401) this.#messages.sessionEnded();
       else this.#messages.notice(`Not saved: ${error.detail?.detail ?? explainFailure(error)}`);
@@ -95,6 +108,12 @@ export class KeptWork extends EventTarget {
       this.isSaving = false;
       this.#tell();
     }
+  }
+
+  /** Nothing is saved over what is not known. */
+  async #know(studyUid) {
+    await this.load(studyUid);
+    if (!this.#kept.has(studyUid)) await this.#loadAgain(studyUid);
   }
 
   async #send(studyUid, kind) {
@@ -107,6 +126,7 @@ export class KeptWork extends EventTarget {
   }
 
   #takeIn(studyUid, drawn, chosen) {
+    if (this.#kept.has(studyUid)) return; // asked for again while it was on its way
     const own = {
       measurements: merged(drawn.filter(isOwn), 'measurements'),
       images: merged(chosen.filter(isOwn), 'images'),
@@ -120,14 +140,14 @@ export class KeptWork extends EventTarget {
     this.keyImages.others = this.authors.flatMap(({ images }) => images);
     const copy = this.#unsaved.get(studyUid);
     this.#unsaved.delete(studyUid);
-    const joined = (kind) => unique([
+    const come = (kind) => [
       // Of the archive what came there by another way since the copy was made, of this tab the rest.
       ...(copy ? own[kind].filter((one) => !copy.known[kind].includes(idOf(one))) : own[kind]),
       ...(copy?.state[kind] ?? []),
-      ...this.#state()[kind],
-    ]);
-    this.#apply(stateOf(joined('measurements'), joined('images')));
-    this.#history = new History(this.#state());
+    ];
+    const join = (state) => mapKinds((kind) => unique([...come(kind), ...state[kind]]));
+    this.#apply(join(this.#state()));
+    this.#history.amend(join);
     this.#tell();
     if (copy && this.isDirty) this.#messages.notice('What was not saved in this tab is back.');
   }
@@ -140,11 +160,22 @@ export class KeptWork extends EventTarget {
 
   /** Pairs of study and kind in which something is not saved. */
   #dirty() {
-    return [...this.#kept].flatMap(([studyUid, { saved }]) => {
-      const state = this.#state(studyUid);
+    const { measurements, images } = this.#state();
+    const drawnOn = [...measurements, ...images].map(({ study_instance_uid: uid }) => uid);
+    return [...new Set([...this.#kept.keys(), ...drawnOn])].flatMap((studyUid) => {
+      const [saved, state] = [this.#saved(studyUid), this.#state(studyUid)];
       const kinds = Object.keys(KINDS).filter((kind) => JSON.stringify(state[kind]) !== JSON.stringify(saved[kind]));
       return kinds.map((kind) => [studyUid, kind]);
     });
+  }
+
+  #dirtyStudies() {
+    return [...new Set(this.#dirty().map(([studyUid]) => studyUid))];
+  }
+
+  /** As far as it is known. */
+  #saved(studyUid) {
+    return this.#kept.get(studyUid)?.saved ?? stateOf([], []);
   }
 
   #goTo(state) {
@@ -164,18 +195,23 @@ export class KeptWork extends EventTarget {
   }
 
   #writeCopy() {
-    const studies = [...new Set(this.#dirty().map(([studyUid]) => studyUid))].map((studyUid) => {
-      const { saved } = this.#kept.get(studyUid);
-      const known = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, saved[kind].map(idOf)]));
-      return [studyUid, { state: this.#state(studyUid), known }];
-    });
-    const copy = { user: this.#user, studies: [...this.#unsaved, ...studies] };
+    const uids = new Set([...this.#unsaved.keys(), ...this.#dirtyStudies()]);
+    const copy = { user: this.#user, studies: [...uids].map((uid) => [uid, this.#copyOf(uid)]) };
     try {
       if (copy.studies.length) sessionStorage.setItem(this.#storageKey, JSON.stringify(copy));
       else sessionStorage.removeItem(this.#storageKey);
     } catch {
       this.#messages.notice('There is more unsaved work than this browser keeps: save it soon.');
     }
+  }
+
+  /** With what was copied before, where that has not been taken in yet. */
+  #copyOf(studyUid) {
+    const [former, saved, state] = [this.#unsaved.get(studyUid), this.#saved(studyUid), this.#state(studyUid)];
+    return {
+      known: former?.known ?? mapKinds((kind) => saved[kind].map(idOf)),
+      state: mapKinds((kind) => unique([...(former?.state[kind] ?? []), ...state[kind]])),
+    };
   }
 
   /** Never of somebody who was signed in here before. */
@@ -188,6 +224,7 @@ export class KeptWork extends EventTarget {
 const addressOf = (studyUid, kind) => `/api/studies/${studyUid}/${kind}/`;
 const isOwn = ({ is_own: own }) => own;
 const stateOf = (measurements, images) => ({ measurements, images });
+const mapKinds = (make) => stateOf(make('measurements'), make('images'));
 const uidOf = ({ sop_instance_uid: uid }) => uid;
 const idOf = (one) => one.tracking_uid ?? `${one.sop_instance_uid}/${one.frame ?? ''}`;
 

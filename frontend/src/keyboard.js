@@ -22,7 +22,7 @@ const SHORTCUTS = {
     ['Scroll', ['s'], 'tool', 'Scroll'],
     ['Pan', ['t'], 'tool', 'Pan'],
     ['Zoom', ['z'], 'tool', 'Zoom'],
-    ['Magnify', ['g'], 'tool', 'Magnify'],
+    ['Magnify', ['G'], 'tool', 'Magnify'],
   ],
   Measure: [
     ['Length', ['d'], 'tool', 'Length'],
@@ -37,7 +37,7 @@ const SHORTCUTS = {
     ['Remove what is selected', ['Delete', 'Backspace'], 'removeMeasurement'],
     ['Key image or not', ['k'], 'keyImage'],
     ['Undo', ['Ctrl+z'], 'undo'],
-    ['Redo', ['Ctrl+y'], 'redo'],
+    ['Redo', ['Ctrl+y', 'Ctrl+Shift+z'], 'redo'],
   ],
   Panes: [
     ['Next pane', [']'], 'nextPane'],
@@ -58,7 +58,7 @@ const SHORTCUTS = {
     ['Thinner slab', ['{'], 'thinner'],
   ],
   View: [
-    ['Reset everything', ['Escape'], 'reset'],
+    ['Stop drawing; reset everything', ['Escape'], 'escape'],
     ['Window of the header', ['0'], 'defaultWindow'],
     ['Invert', ['n'], 'invert'],
     ['Rotate right', ['r'], 'rotateRight'],
@@ -77,9 +77,13 @@ const SHORTCUTS = {
 const CAPS = {
   ' ': 'Space', Escape: 'Esc', PageDown: 'Page Down', PageUp: 'Page Up',
   ArrowDown: '↓', ArrowRight: '→', ArrowUp: '↑', ArrowLeft: '←',
-  'Ctrl+z': 'Ctrl Z', 'Ctrl+y': 'Ctrl Y',
+  'Ctrl+z': 'Ctrl Z', 'Ctrl+y': 'Ctrl Y', 'Ctrl+Shift+z': 'Ctrl Shift Z',
 };
-const OWN_KEYS = 'input, select, textarea, dialog, [popover], .document';
+const OWN_KEYS = 'input, select, textarea, dialog, [popover]';
+const BESIDE_IMAGES = '#side, .document'; // where keys of an image would act on what is not looked at
+const ACTIONS_BESIDE = new Set([
+  'help', 'panel', 'nextSeries', 'previousSeries', 'nextPane', 'previousPane', 'undo', 'redo', 'fullScreen',
+]);
 const SETTING = 'viewer-shortcuts-off';
 
 const ACTIONS = new Map(
@@ -97,24 +101,35 @@ export function listenToKeys(actions, sheet) {
   sheet.querySelector('[data-part=keys]').replaceChildren(...Object.entries(SHORTCUTS).map(section));
   document.addEventListener('keydown', (event) => {
     const { target } = event;
-    if (!toggle.checked || event.metaKey || event.altKey) return;
+    if (!toggle.checked || (event.altKey && !isAltGraph(event))) return;
     if (sheet.open || target.closest(OWN_KEYS)) return;
-    if (target.closest('button, a') && [' ', 'Enter'].includes(event.key)) return;
+    if (target.closest('button, a, summary') && [' ', 'Enter'].includes(event.key)) return;
     if (run(actions, event)) event.preventDefault();
   });
 }
 
 function run(actions, event) {
-  const plain = event.key.length > 1 ? event.key : caseByShift(event);
-  const key = event.ctrlKey ? `Ctrl+${plain}` : plain;
-  if (/^[1-9]$/.test(key)) {
+  const key = nameOf(event);
+  const isBeside = Boolean(event.target.closest(BESIDE_IMAGES));
+  if (/^[1-9]$/.test(key) && !isBeside) {
     actions.preset(Number(key) - 1);
     return true;
   }
   if (!ACTIONS.has(key)) return false;
   const [action, argument] = ACTIONS.get(key);
+  if (isBeside && !ACTIONS_BESIDE.has(action)) return false;
   actions[action](argument);
   return true;
+}
+
+/** Many keyboards have brackets and braces on AltGr, which some systems tell as Ctrl and Alt. */
+const isAltGraph = (event) => event.getModifierState('AltGraph');
+
+/** As the table writes it; Command is to a Mac what Ctrl is to others. */
+function nameOf(event) {
+  const { key, shiftKey, ctrlKey, metaKey } = event;
+  if ((ctrlKey || metaKey) && !isAltGraph(event)) return `Ctrl+${shiftKey ? 'Shift+' : ''}${key.toLowerCase()}`;
+  return key.length > 1 ? key : caseByShift(event);
 }
 
 /** Caps lock must not turn "rotate right" into "rotate left". */

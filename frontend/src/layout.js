@@ -4,6 +4,7 @@ import { loadDisplaySet } from './displaysets.js';
 import { assign, needsHeaders, trim } from './hanging.js';
 import { PresentationKeeper } from './presentation.js';
 import { describeStudy, labelPane, listOthers, seriesOf } from './priors.js';
+import { explainFailure } from './reasons.js';
 
 const LOOKED_INTO = 16; // series of a study of which the headers are asked for to find a view
 
@@ -58,7 +59,11 @@ export class Layout {
     this.#viewer.closeAll();
     await this.#hang();
     await this.#keeper.forget(); // the closing and hanging are none of the reader's doing
-    await sendJson('DELETE', `/api/studies/${this.#viewer.study.uid}/presentation/`);
+    try {
+      await sendJson('DELETE', `/api/studies/${this.#viewer.study.uid}/presentation/`);
+    } catch (error) {
+      this.#messages.notice(`The study will open again as it was left: ${explainFailure(error)}`);
+    }
   }
 
   #take({ study, protocol, prior, others, has_more_others: hasMore }, rail) {

@@ -8,7 +8,7 @@ import { line, svg } from './svg.js';
 
 export class Linking extends EventTarget {
   #viewer;
-  #anchors = new Map(); // pane → where it was when scrolling was tied: { frames, index, depth }
+  #anchors = new WeakMap(); // pane → where it was when scrolling was tied: { frames, index, depth }
 
   on = { scroll: false, presentation: false, lines: true };
 
@@ -24,7 +24,7 @@ export class Linking extends EventTarget {
 
   toggle(name) {
     this.on[name] = !this.on[name];
-    this.#anchors.clear();
+    this.#anchors = new WeakMap();
     this.#lead();
     this.#drawLines();
     this.dispatchEvent(new Event('linking'));
@@ -49,7 +49,7 @@ export class Linking extends EventTarget {
   #anchor() {
     const panes = [this.#viewer.active, ...this.#others()];
     if (panes.every((pane) => this.#anchors.get(pane)?.frames === pane.stack.frames)) return;
-    this.#anchors.clear();
+    this.#anchors = new WeakMap();
     for (const pane of panes) {
       const { frames, shown } = pane.stack;
       this.#anchors.set(pane, { frames, index: shown, depth: planeOf(pane.frame)?.depth });

@@ -2,6 +2,7 @@
 import { eventTarget, cache, Enums } from '@cornerstonejs/core';
 
 import { makeActions } from './actions.js';
+import { announceImages } from './announce.js';
 import { patientName, readableName, text } from './attributes.js';
 import { isCpuRendering, startCornerstone } from './cornerstone.js';
 import { loadSeriesList } from './displaysets.js';
@@ -39,7 +40,7 @@ const find = (selector) => document.querySelector(selector);
 const patient = { name: find('#patient-name'), id: find('#patient-id') };
 const { studyInstanceUid, user } = document.body.dataset;
 const study = { uid: studyInstanceUid };
-const messages = new Messages(find('#notice'));
+const messages = new Messages(find('#notice'), find('#session'));
 const opening = new Cover(find('#opening'));
 
 patient.name.textContent = readableName(patient.name.textContent);
@@ -104,6 +105,7 @@ function connect(viewer) {
   connectDocuments(context);
   new OverlaysPanel(find('#panel-overlays'), new Layers(viewer), context);
   guardIdentity(viewer, identity);
+  announceImages(viewer, find('#announced'));
   numberGrids(find('#menu-grid'));
   document.addEventListener('second-window', ({ detail }) => second.open(detail));
   const startsWithFinger = matchMedia('(pointer: coarse)').matches;
@@ -133,7 +135,7 @@ function keepWork(viewer, askText) {
 
 /** The bar names the patient of what the active pane shows; while that is nothing, the page's. */
 function showPatientOf(viewer) {
-  const named = new Map(); // pane → header of its instance
+  const named = new WeakMap(); // pane → header of its instance
   const page = [patient.name.textContent, patient.id.textContent];
   const show = () => {
     const instance = named.get(viewer.active);

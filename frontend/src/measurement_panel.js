@@ -29,7 +29,7 @@ export class MeasurementPanel {
   #show() {
     const work = this.#work;
     const { isDirty, isSaving, maySave } = work;
-    for (const save of [this.#saveButton, this.#part('save')]) save.disabled = !isDirty || isSaving || !maySave;
+    for (const save of [this.#saveButton, this.#part('save')]) save.disabled = !isDirty || isSaving || maySave === false;
     this.#part('undo').disabled = !work.canUndo;
     this.#part('redo').disabled = !work.canRedo;
     this.#part('state').textContent = wordState(work);
@@ -117,7 +117,7 @@ export class MeasurementPanel {
 function wordState({ isDirty, isSaving, maySave }) {
   if (isSaving) return 'Saving…';
   if (!isDirty) return 'Everything is saved.';
-  return maySave ? 'Not saved yet.' : 'Your role does not save measurements or key images.';
+  return maySave === false ? 'Your role does not save measurements or key images.' : 'Not saved yet.';
 }
 
 function row(jump, name, buttons) {

@@ -28,21 +28,35 @@ export class Cover {
 
 export class Messages {
   #notice;
+  #session;
 
-  constructor(notice) {
-    this.#notice = notice;
+  /** @param session the line of the session, which no other message may replace */
+  constructor(notice, session) {
+    [this.#notice, this.#session] = [notice, session];
   }
 
   /** A line over the pictures, until it is closed. */
   notice(line, actions = []) {
-    const close = button('Close', () => (this.#notice.hidden = true));
-    this.#notice.replaceChildren(line, ...actions, close);
-    this.#notice.hidden = false;
+    show(this.#notice, line, actions);
+  }
+
+  /** Close the notice. */
+  close() {
+    this.#notice.hidden = true;
+  }
+
+  session(line, actions = []) {
+    show(this.#session, line, actions);
   }
 
   sessionEnded() {
-    this.notice('Your session has ended.', [signInLink()]);
+    this.session('Your session has ended. Nothing more is saved until you sign in again.', [signInLink()]);
   }
+}
+
+function show(place, line, actions) {
+  place.replaceChildren(line, ...actions, button('Close', () => (place.hidden = true)));
+  place.hidden = false;
 }
 
 export function link(label, href, properties = {}) {
@@ -59,4 +73,4 @@ export const downloadLink = (series, instance, label = 'Download DICOM file') =>
 export const reloadButton = () => button('Reload the page', () => location.reload());
 
 export const signInLink = () =>
-  link('Sign in', `/accounts/login/?next=${encodeURIComponent(location.pathname + location.search)}`);
+  link('Sign in', `/accounts/login/?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);

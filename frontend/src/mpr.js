@@ -185,8 +185,7 @@ export class Mpr extends EventTarget {
     const { frame, viewport } = stack; // as they are by now: a stack may have got a new viewport
     const { voiRange, invert } = viewport.getProperties();
     const image = cache.getImage(frame.imageId);
-    await this.planes.show(volume, frame, { image, voiRange, invert, point: middleOf(frame) });
-    signal.throwIfAborted();
+    await this.planes.show(volume, frame, { image, voiRange, invert, point: middleOf(frame) }, signal);
     this.#attach();
     this.#status.textContent = '';
     this.#element.dataset.state = 'shown';
@@ -303,6 +302,7 @@ function planeActions(mpr) {
     fit: () => planes.fit(),
     invert: () => planes.invert(),
     reset: () => mpr.reset(),
+    escape: () => mpr.reset(),
     preset: (index) => mpr.preset(index),
     defaultWindow: () => mpr.defaultWindow(),
   };

@@ -6,6 +6,8 @@ import { edgeLetters } from './orientation.js';
 import { toWindow } from './presets.js';
 import { unitOf } from './units.js';
 
+const OVERLAY_ROWS = /^60[0-9A-F]{2}0010$/i; // of a repeating group (PS3.3 C.9.2)
+
 export class Overlay {
   #parts = {};
 
@@ -20,7 +22,7 @@ export class Overlay {
     const lines = {
       patient: patientLines(frame.instance),
       study: studyLines(frame.instance),
-      image: [...imageLines(stack), lossyLine(frame.instance), drawnLine(viewport)],
+      image: [...imageLines(stack), lossyLine(frame.instance), drawnLine(viewport), ...omittedLines(frame.instance, viewport)],
       window: [zoomLine(viewport), windowLine(viewport, frame)],
     };
     for (const [corner, texts] of Object.entries(lines)) {
@@ -81,6 +83,16 @@ function lossyLine(instance) {
 /** The browser's library could not: the values under the picture are shades, not measured. */
 function drawnLine(viewport) {
   return viewport.getCornerstoneImage().isDrawn ? 'Drawn by the server with 8 bits a channel' : '';
+}
+
+/** What the header has for the picture and this page does not do with it; the server does, where it draws. */
+function omittedLines(instance, viewport) {
+  if (viewport.getCornerstoneImage().isDrawn) return [];
+  return [
+    value(instance, '00283000') ? 'Modality LUT not applied' : '',
+    value(instance, '00283010') ? 'VOI LUT not applied' : '',
+    Object.keys(instance).some((tag) => OVERLAY_ROWS.test(tag)) ? 'Overlay in the header not drawn' : '',
+  ];
 }
 
 /** 100 % draws one pixel of the image on one pixel of the screen. */

@@ -18,6 +18,7 @@ export class OverlaysPanel {
   #messages;
   #body;
   #found; // promise of what the study has
+  #failures = []; // in words
   #presentations = [];
 
   constructor(panel, layers, { viewer, panels, messages, root }) {
@@ -37,7 +38,7 @@ export class OverlaysPanel {
     try {
       series.displaySet ??= await loadDisplaySet(series);
     } catch (error) {
-      this.#messages.notice(`Series ${series.number ?? series.modality} cannot be loaded. ${explainFailure(error)}`);
+      this.#failures.push(`Series ${series.number ?? series.modality} cannot be loaded. ${explainFailure(error)}`);
       return [];
     }
     return series.displaySet.other;
@@ -45,6 +46,7 @@ export class OverlaysPanel {
 
   /** Everything of the study that may lie over images: loaded when the panel is opened first. */
   #find() {
+    this.#failures = [];
     const series = this.#viewer.seriesList.filter(({ modality }) => KINDS.includes(modality));
     return Promise.all(series.map(async (one) => (await this.#load(one)).map((instance) => ({ series: one, instance }))));
   }
@@ -59,8 +61,19 @@ export class OverlaysPanel {
     const parts = [
       ...outlined.map(({ series, instance }) => this.#overlayPart(series, instance)),
       this.#presentationPart(),
+      this.#failurePart(),
     ].filter(Boolean);
     this.#body.replaceChildren(...(parts.length ? parts : ['This study has no segmentations, structures or presentation states.']));
+  }
+
+  /** What could not be loaded is not there, but is not said not to exist. */
+  #failurePart() {
+    if (!this.#failures.length) return undefined;
+    const again = button('Try again', () => {
+      this.#found = undefined;
+      this.#fill();
+    });
+    return element('div', { role: 'alert' }, ...this.#failures.map((line) => element('p', { textContent: line })), again);
   }
 
   #refresh() {

@@ -31,6 +31,7 @@ export class Pane extends EventTarget {
     this.number = number;
     this.element = document.querySelector('#pane').content.firstElementChild.cloneNode(true);
     this.element.dataset.pane = number;
+    this.#label();
     this.#cover = new Cover(this.element.querySelector('.cover'));
     this.#document = this.element.querySelector('.document');
     this.#overlay = new Overlay(this.element);
@@ -68,6 +69,7 @@ export class Pane extends EventTarget {
     }
     this.#forget();
     this.series = series;
+    this.#label();
     const { signal } = this.#request;
     this.dispatchEvent(new Event('series'));
     this.cover('loading', 'Loading…');
@@ -87,6 +89,7 @@ export class Pane extends EventTarget {
   close() {
     this.#forget();
     this.series = undefined;
+    this.#label();
     this.cover('empty', '', 'No series');
     this.dispatchEvent(new Event('series'));
   }
@@ -142,6 +145,16 @@ export class Pane extends EventTarget {
   cover(state, title, detail = '', actions = []) {
     this.#cover.show(title, detail, actions);
     this.#tell(state);
+  }
+
+  /** What readers who do not see the picture know the cell by. */
+  get name() {
+    const { modality, number: own, description } = this.series ?? {};
+    return [`Pane ${this.number}`, [modality, own, description].filter(Boolean).join(' ')].filter(Boolean).join(', ');
+  }
+
+  #label() {
+    this.element.setAttribute('aria-label', this.name);
   }
 
   #goTo(at) {

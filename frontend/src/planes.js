@@ -41,13 +41,14 @@ export class Planes {
   }
 
   /** Show `volume`, to which `frame` belongs; `start` has its image, voiRange, invert and the first point. */
-  async show(volume, frame, start) {
+  async show(volume, frame, start, signal) {
     this.#engine ??= new RenderingEngine(ENGINE);
     [this.#volume, this.#frame, this.#start] = [volume, frame, start];
     this.views = Object.keys(PLANES).map(makeView);
     this.#container.replaceChildren(...this.views.map(({ box }) => box));
     for (const view of this.views) this.#enable(view);
     await Promise.all(this.views.map(({ viewport }) => this.#mount(viewport)));
+    signal.throwIfAborted(); // `views` may be those of the next one by now
     this.crosshairs = new Crosshairs(this.views);
     for (const view of this.views) this.#listen(view);
     this.activate(this.views[0]);

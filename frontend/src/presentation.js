@@ -11,8 +11,8 @@ export class PresentationKeeper {
   #viewer;
   #send;
   #views = new Map(); // series UID → how it was shown, the last one last
-  #shown = new Map(); // pane → how it shows its series, which another may show as well
-  #pending = new Map(); // pane → its series, and the view that waits for its first picture
+  #shown = new WeakMap(); // pane → how it shows its series, which another may show as well
+  #pending = new WeakMap(); // pane → its series, and the view that waits for its first picture
   #hasActed = false; // nothing is kept of a study that somebody only looked at
   #saved = '';
   #timer;
@@ -49,8 +49,8 @@ export class PresentationKeeper {
   async forget() {
     clearTimeout(this.#timer);
     this.#views.clear();
-    this.#shown.clear();
-    this.#pending.clear();
+    this.#shown = new WeakMap();
+    this.#pending = new WeakMap();
     this.#hasActed = false;
     this.#saved = '';
     await this.#sending;

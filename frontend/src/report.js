@@ -45,6 +45,7 @@ export class ReportPanel {
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) this.#draft?.save({ keepalive: true });
     });
+    document.addEventListener('save-work', () => this.#draft?.save());
     addEventListener('beforeunload', (event) => {
       if (this.#draft && !this.#draft.isSaved && this.#draft.error?.status !== 401) event.preventDefault();
     });
@@ -79,9 +80,12 @@ export class ReportPanel {
 
   /** What was typed and not saved before the page was left. */
   #restore({ version, text }, report) {
+    if (report?.is_signed) {
+      this.#compare(report, text, 'It was signed after you wrote this.');
+      return;
+    }
     this.#type(text);
-    if (version === (report?.version ?? null)) this.#draft.change(text);
-    else this.#compare(report, text, 'Another version was saved after yours.');
+    this.#draft.resume({ version, text });
   }
 
   /** The report as it may be read or written now. */
@@ -134,16 +138,17 @@ export class ReportPanel {
       if (!isMine) this.#trouble(`${words} Your text is below, as an addendum.`);
       return;
     }
-    const take = (text) => {
+    const take = (choose) => {
+      const text = choose(textOf(theirs), this.#typed()); // and what was typed since
       if (isSame(text, textOf(theirs))) this.#draft.begin(theirs);
       else this.#draft.replace(theirs, text);
       this.#show(theirs, true);
       this.#part.editor.findings.focus();
     };
     this.#trouble(words, [
-      button('Join both', () => take(joinTexts(textOf(theirs), mine))),
-      button('Keep mine', () => take(mine)),
-      button('Take theirs', () => take(textOf(theirs))),
+      button('Join both', () => take(joinTexts)),
+      button('Keep mine', () => take((_, mine) => mine)),
+      button('Take theirs', () => take((text) => text)),
     ]);
   }
 

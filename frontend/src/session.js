@@ -4,7 +4,7 @@
  * have yet saves it then. What cannot be saved belongs into sessionStorage, which outlives sign-in.
  */
 import { getJson, sendJson } from './api.js';
-import { button, signInLink } from './messages.js';
+import { button } from './messages.js';
 
 const PATH = '/api/session/';
 const WARNINGS = [300, 60]; // seconds before the end
@@ -35,7 +35,7 @@ export class Session {
   async #prolong() {
     try {
       this.#note((await sendJson('POST', PATH)).remaining_seconds);
-      this.#messages.notice('You stay signed in.');
+      this.#messages.session('You stay signed in.');
     } catch (error) {
       this.#onFailure(error);
     }
@@ -54,7 +54,7 @@ export class Session {
     document.dispatchEvent(new Event('save-work'));
     const time = new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { timeStyle: 'short' });
     const left = seconds > 90 ? `${Math.round(seconds / 60)} minutes` : `${seconds} seconds`;
-    this.#messages.notice(`Your session ends in ${left}, at ${time}.`, [
+    this.#messages.session(`Your session ends in ${left}, at ${time}.`, [
       button('Stay signed in', () => this.#prolong()),
     ]);
   }
@@ -67,9 +67,7 @@ export class Session {
   #end() {
     this.#hasEnded = true;
     clearTimeout(this.#timer);
-    this.#messages.notice('Your session has ended. Nothing more is saved until you sign in again.', [
-      signInLink(),
-    ]);
+    this.#messages.sessionEnded();
   }
 
   #askIn(milliseconds) {

@@ -69,8 +69,15 @@ export class Tools extends EventTarget {
     this.#group.addViewport(viewport.id, viewport.renderingEngineId);
   }
 
+  /** Leave what is being drawn. @returns whether anything was */
+  cancel() {
+    const { isDrawing = false } = this.#group.getToolInstance(this.chosen) ?? {}; // freehand does not answer
+    const left = this.#viewer.panes.filter(({ viewport }) => cancelActiveManipulations(viewport.element));
+    return isDrawing || left.length > 0;
+  }
+
   choose(name) {
-    for (const { viewport } of this.#viewer.panes) cancelActiveManipulations(viewport.element);
+    this.cancel();
     for (const tool of DRAWING) this.#group.setToolPassive(tool, { removeAllBindings: true });
     giveLeftButton(this.#group, FIXED, name);
     if (DRAWING.has(name)) this.#group.setToolActive(name, { bindings: [{ mouseButton: Primary }] });

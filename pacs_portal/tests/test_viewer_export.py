@@ -178,11 +178,11 @@ def test_a_session_that_ends_soon_is_told_saved_and_prolonged_on_request(
     )
 
     let_session_end_in(290)
-    page.wait_for_selector("#notice:has-text('ends in 5 minutes')")
+    page.wait_for_selector("#session:has-text('ends in 5 minutes')")
     let_session_end_in(55)
-    page.wait_for_selector("#notice:has-text('seconds')")
-    page.click("#notice button:has-text('Stay signed in')")
-    page.wait_for_selector("#notice:has-text('You stay signed in')")
+    page.wait_for_selector("#session:has-text('seconds')")
+    page.click("#session button:has-text('Stay signed in')")
+    page.wait_for_selector("#session:has-text('You stay signed in')")
     (left,) = ask(portal, "SELECT max(expire_date) - now() FROM django_session")
 
     assert page.evaluate("window.saves") == 2
@@ -192,8 +192,8 @@ def test_a_session_that_ends_soon_is_told_saved_and_prolonged_on_request(
 def test_a_session_that_ended_is_told_with_the_way_back(page, let_session_end_in):
     let_session_end_in(-1)
 
-    page.wait_for_selector("#notice:has-text('Your session has ended')")
-    assert page.locator("#notice a").get_attribute("href").startswith("/accounts/login/?next=")
+    page.wait_for_selector("#session:has-text('Your session has ended')")
+    assert page.locator("#session a").get_attribute("href").startswith("/accounts/login/?next=")
 
 
 def test_no_panel_menu_or_dialog_has_an_accessibility_fault(page, ct):
