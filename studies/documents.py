@@ -18,6 +18,12 @@ from studies.errors import NotAvailableError, NotFoundError
 from studies.models import Instance, StoredObject
 
 PDF = "application/pdf"
+# Content security policy of a document: no script of it runs, nothing is fetched, no other site
+# frames it. Browsers' viewers bring a style and an object of their own.
+NOTHING_ACTIVE = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; "
+    "object-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 _ENCAPSULATED_PDF_STORAGE = "1.2.840.10008.5.1.4.1.1.104.1"
 _ENCAPSULATED_DOCUMENT = "00420011"
 # MPEG-2, H.264 and H.265, of each also those that may be in several fragments (PS3.5 A.4.5 on).

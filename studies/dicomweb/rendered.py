@@ -29,16 +29,11 @@ from studies.dicomweb.payload import (
     unless_unchanged,
 )
 from studies.dicomweb.views import frame_numbers
-from studies.documents import PDF, Document
+from studies.documents import NOTHING_ACTIVE, PDF, Document
 from studies.errors import InvalidQueryError
 from studies.models import Instance
 
 MAX_VIEWPORT = 8192
-# A stranger's document: no script of it runs, nothing is fetched, no other site frames it.
-_NOTHING_ACTIVE = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; "
-    "object-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-)
 _ANNOTATIONS = frozenset({"patient", "technique"})
 _MAX_WORDS = 16
 _WORD = re.compile(r"[A-Za-z][\w-]{0,31}", re.ASCII)
@@ -94,7 +89,7 @@ def _document(request: HttpRequest, found: Instance, document: Document) -> Http
     name = f'inline; filename="{found.sop_instance_uid}.{extension}"'
     response.headers["Content-Disposition"] = name
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
-    response.headers["Content-Security-Policy"] = _NOTHING_ACTIVE
+    response.headers["Content-Security-Policy"] = NOTHING_ACTIVE
     return response
 
 
