@@ -82,7 +82,7 @@ const CAPS = {
 const OWN_KEYS = 'input, select, textarea, dialog, [popover]';
 const BESIDE_IMAGES = '#side, .document'; // where keys of an image would act on what is not looked at
 const ACTIONS_BESIDE = new Set([
-  'help', 'panel', 'nextSeries', 'previousSeries', 'nextPane', 'previousPane', 'undo', 'redo', 'fullScreen',
+  'help', 'panel', 'tool', 'nextSeries', 'previousSeries', 'nextPane', 'previousPane', 'undo', 'redo', 'fullScreen',
 ]);
 const SETTING = 'viewer-shortcuts-off';
 
