@@ -7,6 +7,7 @@ import { Crosshairs, pixelsPerMm } from './crosshairs.js';
 import { dot } from './geometry.js';
 import { edgeLetters } from './orientation.js';
 import { grayScale, patientLines, studyLines } from './overlay.js';
+import { unitOf } from './readout.js';
 import { drawScaleBar } from './scale.js';
 
 const { BlendModes, Events, OrientationAxis, ViewportType } = Enums;
@@ -271,9 +272,7 @@ export class Planes {
   }
 
   #unit() {
-    const { instance } = this.#frame;
-    if (this.#start.image.preScale?.scalingParameters?.suvbw) return 'SUVbw';
-    return text(instance, '00281054') || text(instance, '00541001') || (text(instance, '00080060') === 'CT' ? 'HU' : '');
+    return unitOf(this.#start.image) || text(this.#frame.instance, '00541001');
   }
 }
 

@@ -1,6 +1,7 @@
 /** The printed page: the pictures of all panes with their text, whose they are, and when it was. */
 import { date, patientName, text } from './attributes.js';
 import { draw } from './capture.js';
+import { element } from './dom.js';
 
 /** Made when the browser is about to print, whoever asked for it, and thrown away afterwards. */
 export function preparePrinting(viewer, sheet) {
@@ -32,7 +33,6 @@ function heading({ frame }) {
 
 /** The measurements are laid over as they are: drawing them takes time that printing does not give. */
 function figure(pane) {
-  const whole = document.createElement('figure');
   const picture = node('div', '', 'printed');
   picture.append(draw(pane, undefined, { withPatient: true }));
   const marks = pane.element.querySelector('.svg-layer')?.cloneNode(true);
@@ -44,10 +44,7 @@ function figure(pane) {
   const lines = ['patient', 'study', 'image', 'window'].map(
     (part) => pane.element.querySelector(`[data-overlay=${part}]`).textContent,
   );
-  whole.append(picture, node('figcaption', lines.join('\n').replaceAll('\n', ' · ')));
-  return whole;
+  return element('figure', {}, picture, node('figcaption', lines.join('\n').replaceAll('\n', ' · ')));
 }
 
-function node(name, textContent, className = '') {
-  return Object.assign(document.createElement(name), { textContent, className });
-}
+const node = (name, textContent, className = '') => element(name, { textContent, className });

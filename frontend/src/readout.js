@@ -55,7 +55,8 @@ function wordsOf(image, samples) {
   return [value, unitOf(image)].filter((part) => part !== '').join(' ');
 }
 
-function unitOf({ imageId, preScale }) {
+/** Of the values of an image after its Modality LUT. */
+export function unitOf({ imageId, preScale }) {
   const { suvbw, doseGridScaling, doseUnit } = preScale?.scalingParameters ?? {};
   if (suvbw) return 'SUVbw';
   if (doseGridScaling) return doseUnit ?? '';
