@@ -1,5 +1,6 @@
 /** Whether two headers are of one person, and the banner over a pane where they are not. */
 import { patientName, readableName, text, value } from './attributes.js';
+import { element } from './dom.js';
 import { button } from './messages.js';
 
 /** @returns {{ id, issuer, name, birthDate, readable }} who the image is of, as its header says */
@@ -57,10 +58,9 @@ export const whose = ({ readable, id, issuer, birthDate }) =>
  * above the picture.
  */
 function makeBanner(page, shown, differing, onSeen) {
-  const banner = document.createElement('section');
-  banner.className = 'mismatch';
+  const banner = element('section', { className: 'mismatch' });
   banner.setAttribute('role', 'alert');
-  const title = Object.assign(document.createElement('h2'), { textContent: 'Another patient' });
+  const title = element('h2', { textContent: 'Another patient' });
   banner.append(
     title,
     paragraph(`These images: ${whose(shown)}`),
@@ -75,7 +75,7 @@ function makeBanner(page, shown, differing, onSeen) {
   return banner;
 }
 
-const paragraph = (textContent) => Object.assign(document.createElement('p'), { textContent });
+const paragraph = (textContent) => element('p', { textContent });
 
 /** Keeps the banner over every pane that shows somebody else than the page's patient. */
 export function guardIdentity(viewer, page) {

@@ -2,6 +2,7 @@
  *
  * Letters follow the IHE Basic Image Review profile where it names one.
  */
+import { element } from './dom.js';
 
 const SHORTCUTS = {
   Images: [
@@ -82,7 +83,7 @@ const CAPS = {
 const OWN_KEYS = 'input, select, textarea, dialog, [popover]';
 const BESIDE_IMAGES = '#side, .document'; // where keys of an image would act on what is not looked at
 const ACTIONS_BESIDE = new Set([
-  'help', 'panel', 'nextSeries', 'previousSeries', 'nextPane', 'previousPane', 'undo', 'redo', 'fullScreen',
+  'help', 'panel', 'tool', 'nextSeries', 'previousSeries', 'nextPane', 'previousPane', 'undo', 'redo', 'fullScreen',
 ]);
 const SETTING = 'viewer-shortcuts-off';
 
@@ -137,20 +138,14 @@ const caseByShift = ({ key, shiftKey }) =>
   shiftKey && /[a-z]/i.test(key) && ACTIONS.has(key.toUpperCase()) ? key.toUpperCase() : key.toLowerCase();
 
 function section([title, rows]) {
-  const part = document.createElement('section');
-  const heading = Object.assign(document.createElement('h3'), { textContent: title });
-  const list = document.createElement('dl');
-  for (const [label, keys] of rows) {
-    const name = Object.assign(document.createElement('dt'), { textContent: label });
-    const caps = document.createElement('dd');
-    caps.append(...keys.map(cap));
-    list.append(name, caps);
-  }
-  part.append(heading, list);
-  return part;
+  const names = rows.flatMap(([label, keys]) => [
+    element('dt', { textContent: label }),
+    element('dd', {}, ...keys.map(cap)),
+  ]);
+  return element('section', {}, element('h3', { textContent: title }), element('dl', {}, ...names));
 }
 
 function cap(key) {
   const name = CAPS[key] ?? (/^[A-Z]$/.test(key) ? `Shift ${key}` : key.length > 1 ? key : key.toUpperCase());
-  return Object.assign(document.createElement('kbd'), { textContent: name });
+  return element('kbd', { textContent: name });
 }

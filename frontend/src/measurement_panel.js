@@ -1,5 +1,6 @@
 /** The list of measurements and key images: go there, rename, hide, remove, save. */
 import { KINDS } from './annotations.js';
+import { element } from './dom.js';
 import { worded } from './measure.js';
 import { button } from './messages.js';
 
@@ -129,7 +130,7 @@ function row(jump, name, buttons) {
   return item;
 }
 
-const make = (tag, textContent = '') => Object.assign(document.createElement(tag), { textContent });
+const make = (tag, textContent = '') => element(tag, { textContent });
 
 /** Ask by a dialog; undefined where the reader thinks better of it. */
 export function askBy(dialog) {

@@ -1,6 +1,7 @@
 /** The printed page: the pictures of all panes with their text, whose they are, and when it was. */
 import { date, patientName, text } from './attributes.js';
 import { snapshot } from './capture.js';
+import { element } from './dom.js';
 
 /** Made when the browser is about to print, whoever asked for it, and thrown away afterwards. */
 export function preparePrinting(viewer, mpr, sheet) {
@@ -38,7 +39,6 @@ function heading({ frame }) {
 
 /** The drawings are laid over as they are: making pictures of them takes time that printing does not give. */
 function figure(pane) {
-  const whole = document.createElement('figure');
   const picture = node('div', '', 'printed');
   const { picture: lowest, drawings, words } = snapshot(pane, { withPatient: true });
   picture.append(lowest, ...drawings, words);
@@ -46,10 +46,7 @@ function figure(pane) {
   const lines = [...parts, '.other-study', '.mismatch h2']
     .map((selector) => pane.element.querySelector(selector)?.textContent)
     .filter(Boolean);
-  whole.append(picture, node('figcaption', lines.join('\n').replaceAll('\n', ' · ')));
-  return whole;
+  return element('figure', {}, picture, node('figcaption', lines.join('\n').replaceAll('\n', ' · ')));
 }
 
-function node(name, textContent, className = '') {
-  return Object.assign(document.createElement(name), { textContent, className });
-}
+const node = (name, textContent, className = '') => element(name, { textContent, className });

@@ -1,5 +1,6 @@
 /** The patient's other studies: in the rail, and named on every pane that shows one of them. */
 import { loadSeriesList } from './displaysets.js';
+import { element } from './dom.js';
 import { button } from './messages.js';
 import { explainFailure } from './reasons.js';
 
@@ -50,23 +51,22 @@ export async function seriesOf(study) {
 
 /** Collapsed groups below the series of the page's own study; a group loads when it is opened. */
 export function listOthers(root, { others, hasMore, rail }) {
-  const heading = Object.assign(document.createElement('h2'), { textContent: 'Other studies' });
+  const heading = element('h2', { textContent: 'Other studies' });
   root.replaceChildren(heading, ...others.map((study) => makeGroup(study, rail)));
   if (hasMore) root.append(line('There are more; the study page lists them.'));
   root.hidden = !others.length;
 }
 
 function makeGroup(study, rail) {
-  const group = document.createElement('details');
+  const group = element('details');
   group.dataset.studyInstanceUid = study.uid;
   group.dataset.relation = study.relation;
-  const summary = document.createElement('summary');
-  summary.append(
+  const summary = element('summary', {},
     line(study.label, 'name'),
     line(study.age, 'age'),
     line([study.modalities.join(', '), study.description].filter(Boolean).join(' · '), 'description'),
   );
-  const list = document.createElement('ul');
+  const list = element('ul');
   group.append(summary, openBeside(study), list);
   const fill = async () => {
     if (!group.open || list.childElementCount) return;
@@ -95,19 +95,13 @@ const openBeside = (study) =>
 /** A pane that shows another study than the page's says so, in words and by its border. */
 export function labelPane(pane, pageStudy) {
   const study = pane.series?.study;
-  const { element } = pane;
-  element.querySelector('.other-study')?.remove();
-  delete element.dataset.relation;
+  const { element: box } = pane;
+  box.querySelector('.other-study')?.remove();
+  delete box.dataset.relation;
   if (!study || study.uid === pageStudy.uid) return;
-  element.dataset.relation = study.relation;
-  element.append(line([study.label, study.age].filter(Boolean).join(' · '), 'other-study'));
+  box.dataset.relation = study.relation;
+  box.append(line([study.label, study.age].filter(Boolean).join(' · '), 'other-study'));
 }
 
-const line = (textContent, className = '') =>
-  Object.assign(document.createElement('span'), { textContent, className });
-
-function item(content) {
-  const entry = document.createElement('li');
-  entry.append(content);
-  return entry;
-}
+const line = (textContent, className = '') => element('span', { textContent, className });
+const item = (content) => element('li', {}, content);

@@ -1,4 +1,5 @@
 /** Reports in words and in nodes of the page. */
+import { element } from './dom.js';
 import { SECTIONS } from './draft.js';
 import { explainFailure } from './reasons.js';
 
@@ -26,16 +27,15 @@ export const wholeText = (text) => SECTIONS.map((name) => text[name]).filter(Boo
 /** A report to be read: its sections, then its addenda with their signatures. */
 export function reportNodes(report) {
   const sections = SECTIONS.filter((name) => report[name]).flatMap((name) => [
-    element('h3', name[0].toUpperCase() + name.slice(1)),
-    element('p', report[name]),
+    part('h3', name[0].toUpperCase() + name.slice(1)),
+    part('p', report[name]),
   ]);
   const addenda = report.addenda.flatMap(({ number, text, signed_by: by, signed_at: at }) => [
-    element('h3', `Addendum ${number}`),
-    element('p', text),
-    element('p', `Signed by ${by}, ${momentOf(at)}`, 'quiet'),
+    part('h3', `Addendum ${number}`),
+    part('p', text),
+    part('p', `Signed by ${by}, ${momentOf(at)}`, 'quiet'),
   ]);
   return [...sections, ...addenda];
 }
 
-const element = (name, textContent, className = 'text') =>
-  Object.assign(document.createElement(name), { textContent, className, dir: 'auto' });
+const part = (name, textContent, className = 'text') => element(name, { textContent, className, dir: 'auto' });

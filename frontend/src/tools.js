@@ -1,6 +1,8 @@
 /** What mouse and fingers do in the panes. Fires `chosen` with the name of the left button's tool. */
+import { eventTarget } from '@cornerstonejs/core';
 import {
-  addTool, cancelActiveManipulations, Enums, MagnifyTool, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool,
+  addTool, annotation, cancelActiveManipulations, Enums, MagnifyTool, PanTool, ToolGroupManager, utilities,
+  WindowLevelTool, ZoomTool,
 } from '@cornerstonejs/tools';
 
 import { configurationOf, KINDS, setColours } from './annotations.js';
@@ -69,15 +71,26 @@ export class Tools extends EventTarget {
     this.#group.addViewport(viewport.id, viewport.renderingEngineId);
   }
 
-  /** Leave what is being drawn. @returns whether anything was */
+  /** Drop what is being drawn. @returns whether anything was */
   cancel() {
     const { isDrawing = false } = this.#group.getToolInstance(this.chosen) ?? {}; // freehand does not answer
-    const left = this.#viewer.panes.filter(({ viewport }) => cancelActiveManipulations(viewport.element));
+    const begun = []; // upstream completes what it leaves
+    const note = ({ detail }) => begun.push(detail.annotation.annotationUID);
+    eventTarget.addEventListener(Enums.Events.ANNOTATION_COMPLETED, note);
+    const left = this.#leaveDrawing();
+    eventTarget.removeEventListener(Enums.Events.ANNOTATION_COMPLETED, note);
+    for (const uid of begun) annotation.state.removeAnnotation(uid);
+    utilities.triggerAnnotationRenderForViewportIds(this.#viewer.panes.map(({ viewport }) => viewport.id));
     return isDrawing || left.length > 0;
   }
 
+  /** @returns the panes in which something was being drawn, or changed */
+  #leaveDrawing() {
+    return this.#viewer.panes.filter(({ viewport }) => cancelActiveManipulations(viewport.element));
+  }
+
   choose(name) {
-    this.cancel();
+    this.#leaveDrawing();
     for (const tool of DRAWING) this.#group.setToolPassive(tool, { removeAllBindings: true });
     giveLeftButton(this.#group, FIXED, name);
     if (DRAWING.has(name)) this.#group.setToolActive(name, { bindings: [{ mouseButton: Primary }] });

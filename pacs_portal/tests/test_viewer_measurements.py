@@ -74,6 +74,7 @@ def items(page):
 def open_list(page):
     if not page.is_visible(PANEL):
         page.click("[data-argument=measurements]")
+        page.focus(".picture")  # keys beside the images leave them alone
 
 
 def wait_for_items(page, count):
@@ -323,3 +324,48 @@ def test_work_that_was_not_saved_comes_back_when_the_page_is_reloaded(viewer, im
     viewer.wait_for_selector("#save-work:enabled")
     save(viewer)
     assert len(kept(viewer, image)) == 1
+
+
+def test_work_on_a_study_that_could_not_be_asked_about_is_kept_and_saved_later(page, image):
+    begin_afresh(page, image)
+    page.on("dialog", lambda dialog: dialog.accept())
+    asked = []
+
+    def fail(route):
+        asked.append(route.request.method)
+        route.fulfill(status=503)
+
+    page.route("**/api/studies/*/measurements/", fail)
+    open_viewer(page, image)
+    page.wait_for_selector("#notice:has-text('Saved measurements are not shown')")
+    page.keyboard.press("d")
+    drag(page, (20, 20), (50, 60))
+    page.keyboard.press("n")  # the picture changes, and nothing is asked again
+    page.wait_for_selector("#save-work:enabled")
+    assert asked == ["GET"]
+
+    open_viewer(page, image)  # and fails again, with the copy of this tab
+    page.unroute("**/api/studies/*/measurements/")
+    page.click("#notice >> text=Try again")
+    open_list(page)
+    wait_for_items(page, 1)
+    save(page)
+    assert len(kept(page, image)) == 1
+
+
+def test_escape_leaves_the_drawing_and_only_then_the_view(viewer):
+    viewer.keyboard.press("n")
+    viewer.wait_for_selector("[data-overlay=window]:has-text('inverted')")
+    viewer.keyboard.press("d")
+    viewer.mouse.move(*on_screen(viewer, 20, 20))
+    viewer.mouse.down()
+    viewer.mouse.move(*on_screen(viewer, 50, 60), steps=5)
+    viewer.keyboard.press("Escape")
+    viewer.mouse.up()
+    viewer.wait_for_timeout(600)
+    after_one = viewer.inner_text("[data-overlay=window]")
+    viewer.keyboard.press("Escape")
+
+    viewer.wait_for_selector("[data-overlay=window]:not(:has-text('inverted'))")
+    assert "inverted" in after_one
+    assert viewer.is_disabled("#save-work")

@@ -166,6 +166,30 @@ def test_text_survives_a_lost_connection_an_ended_session_and_a_page_that_is_lef
     says(page, "No report yet")
 
 
+def test_text_that_was_kept_is_not_lost_where_another_version_was_saved(page, study):
+    page.on("dialog", lambda dialog: dialog.accept())  # the warning on leaving
+    open_report(page, study)
+    page.route("**/report/", lambda route: route.abort())
+    page.fill("#panel-report textarea[name=findings]", "Mine.")
+    says(page, "Not saved")
+    other = page.context.new_page()
+    open_report(other, study)
+    other.fill("#panel-report textarea[name=findings]", "Theirs.")
+    says(other, "Draft, saved by")
+
+    page.unroute("**/report/")
+    for _ in range(2):  # a reader who does not choose is asked again
+        open_report(page, study)
+        page.wait_for_selector("#panel-report [data-part=trouble] >> text=Keep mine")
+        assert text_of(page, "findings") == "Mine."
+    page.fill("#panel-report textarea[name=impression]", "Typed before choosing.")
+    page.click("#panel-report [data-part=trouble] >> text=Join both")
+    says(page, "Draft, saved by")
+
+    assert text_of(page, "findings") == "Theirs.\n\nMine."
+    assert text_of(page, "impression") == "Typed before choosing."
+
+
 def test_two_readers_of_one_study_are_told_of_each_other_and_lose_nothing(page, study):
     other = page.context.new_page()
     for reader in (page, other):
