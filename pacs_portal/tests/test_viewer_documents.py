@@ -217,6 +217,10 @@ def test_a_presentation_state_is_applied_to_its_image_and_no_other(page, complai
     page.wait_for_selector(".sheet text:has-text('Look here')")
     page.wait_for_timeout(400)
     applied, words = picture(page), page.inner_text("[data-overlay=window]")
+    named = page.inner_text(".sheet .presented")
+    page.keyboard.press("Escape")  # a new viewport, to which it is applied anew
+    page.wait_for_timeout(600)
+    again = page.inner_text("[data-overlay=window]")
     show_slice(page, 3)
     other, count = picture(page), page.locator(".sheet text").count()
 
@@ -227,6 +231,9 @@ def test_a_presentation_state_is_applied_to_its_image_and_no_other(page, complai
     assert colour(applied, 45, 50)[0] < 80  # 1000 in a window from 700 to 1100, inverted
     assert "W 400" in words
     assert "L 900" in words
+    assert named.startswith("As presented: ")
+    assert again == words
+    assert page.inner_text(".sheet .presented") == ""
     assert page.get_attribute("#viewport", "data-sop-instance-uid") == f"{CT}.3"
     assert count == 0
     assert colour(other, 3, 3)[0] < 40

@@ -170,6 +170,37 @@ def test_rows_and_columns_in_which_nothing_hangs_go_unless_they_are_to_be_seen_m
     assert size(3, 3, [{}], [{}]) == (1, 1)
 
 
+def test_what_is_left_of_a_grid_goes_with_its_own_cells(source):
+    cells = [{"view": name} for name in ("A", "B", "C", "D")]
+
+    trimmed = source(
+        "hanging", "trim", {"rows": 2, "columns": 2, "cells": cells}, [1, None, 3, None]
+    )
+
+    assert [cell["view"] for cell in trimmed["cells"]] == ["A", "C"]
+    assert trimmed["picks"] == [1, 3]
+
+
+def test_values_have_a_unit_only_where_the_header_or_their_scale_says_so(source):
+    def unit(modality, image=None, frame=1, **attributes):
+        tags = {tag.removeprefix("x"): {"Value": [value]} for tag, value in attributes.items()}
+        instance = {"00080060": {"Value": [modality]}} | tags
+        return source("units", "unitOf", image or {}, {"instance": instance, "frame": frame})
+
+    transformed = {"00289145": {"Value": [{"00281054": {"Value": ["MGML"]}}]}}
+    suv = {"preScale": {"scaled": True, "scalingParameters": {"suvbw": 2}}}
+
+    assert unit("CT") == "HU"
+    assert unit("CT", x00281054="HU") == "HU"
+    assert unit("CT", x00281054="US") == ""
+    assert unit("CT", x52009229=transformed) == "MGML"
+    assert unit("CT", {"isDrawn": True}, x00281054="HU") == ""
+    assert unit("CT", x00080016="1.2.840.10008.5.1.4.1.1.7") == ""
+    assert unit("MR", x00281054="HU") == ""
+    assert unit("PT", x00541001="BQML") == "Bq/ml"
+    assert unit("PT", suv, x00541001="BQML") == "SUVbw"
+
+
 def test_two_headers_are_of_one_person_or_differ_in_words(source):
     one = header(id="1", issuer="A", birth="19700102") | {
         "00100010": {"Value": [{"Alphabetic": "Müller^Jürgen"}]}
@@ -383,6 +414,9 @@ def test_the_images_of_another_person_are_hidden_until_they_are_asked_for(page, 
     wait_for_panes(page, 2)
     banner = page.locator(".pane[data-pane='2'] .mismatch")
     said, whole = banner.inner_text(), banner.bounding_box()
+    page.keyboard.press("]")
+    page.keyboard.press("m")
+    refused = page.inner_text("#notice")
     pane = page.locator(".pane[data-pane='2']").bounding_box()
     banner.get_by_role("button").click()
     small = banner.bounding_box()
@@ -392,6 +426,7 @@ def test_the_images_of_another_person_are_hidden_until_they_are_asked_for(page, 
     assert "Wrong, Berta" in said
     assert "1971-11-11" in said
     assert "name, birth date" in said
+    assert "read first whose they are" in refused
     assert whole["height"] > 0.95 * pane["height"]
     assert 0 < small["height"] <= 0.5 * pane["height"]
 
