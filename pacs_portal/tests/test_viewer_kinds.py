@@ -42,21 +42,21 @@ def show(page, kind):
 
 
 def read_out(page):
-    """Values by `(row, column)` at some places of the picture."""
+    """`(row, column)` and values at some places of the picture; of few pixels, places may share one."""
     box = page.locator(".picture").bounding_box()
-    found = {}
+    found = []
     for x, y in PLACES:
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         match = READ_OUT.match(page.inner_text("[data-overlay=value]"))
         if match:
             column, row, *values = match.groups()
-            found[int(row), int(column)] = [float(value) for value in values if value]
+            found.append(((int(row), int(column)), [float(value) for value in values if value]))
     return found
 
 
 def differences(kind, found):
     """What was read that pydicom reads otherwise."""
-    for place, values in found.items():
+    for place, values in found:
         expected = np.atleast_1d(kind.values[place]).astype(float)
         if not np.allclose(values, expected, rtol=1e-5, atol=kind.loss):
             yield f"{place}: {values} instead of {expected.tolist()}"
@@ -70,7 +70,7 @@ def test_the_values_under_the_pointer_are_those_that_pydicom_reads(page, portal,
 
     for kind in kinds:
         said = show(page, kind)
-        found = {} if said else read_out(page)
+        found = [] if said else read_out(page)
         if said:
             wrong[kind.name] = said
         elif different := list(differences(kind, found)):
@@ -79,5 +79,6 @@ def test_the_values_under_the_pointer_are_those_that_pydicom_reads(page, portal,
             read.append(kind.name)
 
     assert wrong == {}
-    assert read == [kind.name for kind in kinds if not kind.is_mask]
+    unread = [kind.name for kind in kinds if not kind.is_mask and kind.name not in read]
+    assert unread == []
     assert complaints == []

@@ -32,10 +32,12 @@ def begin_afresh(page, image):
     if not any(kept(page, image, kind) for kind in kinds):
         return
     for kind, member in kinds.items():
-        forget = f"""fetch('/api/studies/{image.StudyInstanceUID}/{kind}/', {{
-            method: 'POST', body: JSON.stringify({{ {member}: [] }}),
+        forget = f"""fetch('/api/studies/{image.StudyInstanceUID}/{kind}/').then((r) => r.json()).then((kept) =>
+            fetch('/api/studies/{image.StudyInstanceUID}/{kind}/', {{
+            method: 'POST', body: JSON.stringify({{
+                predecessors: kept.documents.map((one) => one.sop_instance_uid), {member}: [] }}),
             headers: {{ 'Content-Type': 'application/json',
-                       'X-CSRFToken': document.body.dataset.csrfToken }} }}).then((r) => r.status)"""
+                       'X-CSRFToken': document.body.dataset.csrfToken }} }})).then((r) => r.status)"""
         assert page.evaluate(forget) == 201
     open_viewer(page, image)
 
