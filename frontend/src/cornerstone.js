@@ -86,7 +86,7 @@ async function fetchAndDecode(imageId, options, onFailedRequest) {
 }
 
 async function fetchFrame(imageId, onFailedRequest) {
-  const request = new FrameRequest(imageId, isOfSignedBytes(imageId) ? EXPLICIT_LITTLE_ENDIAN : '*');
+  const request = new FrameRequest(imageId, isForTheServerToDecode(imageId) ? EXPLICIT_LITTLE_ENDIAN : '*');
   requests.set(imageId, request);
   try {
     return await request.answer;
@@ -98,10 +98,10 @@ async function fetchFrame(imageId, onFailedRequest) {
   }
 }
 
-/** Of which the library's decoders lose the signs, or take two for one; so the server decodes them. */
-function isOfSignedBytes(imageId) {
+/** Signed bytes, of which the library's decoders lose the signs or take two for one; and 32 bits in RLE. */
+function isForTheServerToDecode(imageId) {
   const { bitsAllocated, pixelRepresentation } = metaData.get('imagePixelModule', imageId);
-  return bitsAllocated === 8 && pixelRepresentation === 1;
+  return (bitsAllocated === 8 && pixelRepresentation === 1) || bitsAllocated === 32;
 }
 
 function isRgbJpeg(imageId, transferSyntax) {
