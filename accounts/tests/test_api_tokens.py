@@ -123,9 +123,9 @@ def test_a_token_may_post_without_a_csrf_token_and_a_session_may_not(sign_in, te
     signed_in = Client(**strict)
     signed_in.force_login(get_user_model().objects.get())
 
-    assert signed_in.post("/api/studies/search/", {}).status_code == 403
+    assert signed_in.post("/api/studies/search/", {}, "application/json").status_code == 403
     response = Client(**strict, headers={"authorization": f"Bearer {text}"}).post(
-        "/api/studies/search/", {}
+        "/api/studies/search/", {}, "application/json"
     )
     assert response.status_code == 200
 
