@@ -7,12 +7,11 @@ come from anywhere.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.valuerep import format_number_as_ds
 
-from studies.dicom.json_model import JsonObject
+from studies.dicom.json_values import Header, items_of, values_of
 
 CONTENT_SEQUENCE = "0040A730"
 # What a document may have; more is not walked.
@@ -147,32 +146,23 @@ def observer(name: str, login: str) -> list[Dataset]:
 # --- Reading -------------------------------------------------------------------------------------
 
 
-def values(node: JsonObject, tag: str) -> list[Any]:
-    found = node.get(tag, {}).get("Value", [])
-    return found if isinstance(found, list) else []
-
-
-def value(node: JsonObject, tag: str) -> str:
+def value(node: Header, tag: str) -> str:
     """The first value as text; empty where there is none."""
-    found = values(node, tag)
+    found = values_of(node, tag)
     return "" if not found or found[0] is None else str(found[0])
 
 
-def items(node: JsonObject, tag: str) -> list[JsonObject]:
-    return [item for item in values(node, tag) if isinstance(item, dict)]
-
-
-def children(node: JsonObject, value_type: str, *concepts: Code) -> list[JsonObject]:
+def children(node: Header, value_type: str, *concepts: Code) -> list[Header]:
     """The content items of one type below a node, those of certain concepts if any are named."""
     keys = {concept.key for concept in concepts}
     return [
         item
-        for item in items(node, CONTENT_SEQUENCE)
+        for item in items_of(node, CONTENT_SEQUENCE)
         if value_type_of(item) == value_type and (not keys or concept_of(item).key in keys)
     ]
 
 
-def walk(root: JsonObject) -> Iterator[JsonObject]:
+def walk(root: Header) -> Iterator[Header]:
     """A node and all below it, in their order; of a document beyond all measure the beginning."""
     waiting = [root]
     for _ in range(_MAX_ITEMS):
@@ -180,41 +170,41 @@ def walk(root: JsonObject) -> Iterator[JsonObject]:
             return
         node = waiting.pop()
         yield node
-        waiting.extend(reversed(items(node, CONTENT_SEQUENCE)))
+        waiting.extend(reversed(items_of(node, CONTENT_SEQUENCE)))
 
 
-def value_type_of(node: JsonObject) -> str:
+def value_type_of(node: Header) -> str:
     return value(node, "0040A040")
 
 
-def concept_of(node: JsonObject) -> Code:
+def concept_of(node: Header) -> Code:
     return read_code(node, "0040A043")
 
 
-def code_of(node: JsonObject) -> Code:
+def code_of(node: Header) -> Code:
     """Of an item whose value is a code."""
     return read_code(node, "0040A168")
 
 
-def read_code(node: JsonObject, tag: str) -> Code:
-    for item in items(node, tag)[:1]:
+def read_code(node: Header, tag: str) -> Code:
+    for item in items_of(node, tag)[:1]:
         # Short, long, or a URN (PS3.3 8.1).
         code_value = value(item, "00080100") or value(item, "00080119") or value(item, "00080120")
         return Code(code_value, value(item, "00080102"), value(item, "00080104"))
     return Code("", "", "")
 
 
-def text_of(node: JsonObject) -> str:
+def text_of(node: Header) -> str:
     return value(node, "0040A160")
 
 
-def first_text(node: JsonObject, concept: Code) -> str:
+def first_text(node: Header, concept: Code) -> str:
     return next((text_of(item) for item in children(node, "TEXT", concept)), "")
 
 
-def number_of(node: JsonObject) -> tuple[float, Code] | None:
+def number_of(node: Header) -> tuple[float, Code] | None:
     """A measured value and its unit; None where it has none."""
-    for measured in items(node, "0040A300")[:1]:
+    for measured in items_of(node, "0040A300")[:1]:
         try:
             amount = float(value(measured, "0040A161") or value(measured, "0040A30A"))
         except ValueError:
@@ -223,35 +213,35 @@ def number_of(node: JsonObject) -> tuple[float, Code] | None:
     return None
 
 
-def points_of(node: JsonObject) -> list[Point]:
+def points_of(node: Header) -> list[Point]:
     """Of spatial coordinates; none where they are not pairs of numbers."""
-    data = values(node, "00700022")
+    data = values_of(node, "00700022")
     if len(data) % 2 or not all(isinstance(part, int | float) for part in data):
         return []
     return list(zip(map(float, data[::2]), map(float, data[1::2]), strict=True))
 
 
-def image_of(node: JsonObject) -> tuple[str, list[int]]:
+def image_of(node: Header) -> tuple[str, list[int]]:
     """SOP Instance UID and frame numbers that an item of type IMAGE names."""
-    for reference in items(node, "00081199")[:1]:
-        frames = [n for n in values(reference, "00081160") if isinstance(n, int) and n > 0]
+    for reference in items_of(node, "00081199")[:1]:
+        frames = [n for n in values_of(reference, "00081160") if isinstance(n, int) and n > 0]
         return value(reference, "00081155"), frames
     return "", []
 
 
-def author_of(root: JsonObject) -> str:
+def author_of(root: Header) -> str:
     """The name of the person who wrote it, as DICOM writes names; empty where nobody is named."""
     for item in children(root, "PNAME", PERSON_OBSERVER_NAME):
         if name := _name(item, "0040A123"):
             return name
     for sequence in ("0040A078", "0040A073"):  # Author Observer, Verifying Observer
-        for item in items(root, sequence):
+        for item in items_of(root, sequence):
             if name := _name(item, "0040A123") or _name(item, "0040A075"):
                 return name
     return ""
 
 
-def _name(node: JsonObject, tag: str) -> str:
-    for groups in items(node, tag)[:1]:
+def _name(node: Header, tag: str) -> str:
+    for groups in items_of(node, tag)[:1]:
         return str(groups.get("Alphabetic") or groups.get("Ideographic") or "")
     return ""

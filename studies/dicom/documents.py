@@ -9,8 +9,8 @@ from itertools import groupby
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
-from studies.dicom.content_items import items, value
-from studies.dicom.json_model import JsonObject
+from studies.dicom.content_items import value
+from studies.dicom.json_values import Header, items_of
 from studies.dicom.overlay import Identity, to_element
 from studies.dicom.parse import EXPLICIT_VR_LITTLE_ENDIAN
 
@@ -113,13 +113,13 @@ def _reference(reference: Reference) -> Dataset:
     return item
 
 
-def predecessors_of(header: JsonObject) -> set[str]:
+def predecessors_of(header: Header) -> set[str]:
     """SOP Instance UIDs of the documents that this one takes the place of."""
     return {
         value(instance, "00081155")
-        for study in items(header, _PREDECESSORS)
-        for series in items(study, _SERIES)
-        for instance in items(series, _INSTANCES)
+        for study in items_of(header, _PREDECESSORS)
+        for series in items_of(study, _SERIES)
+        for instance in items_of(series, _INSTANCES)
     }
 
 

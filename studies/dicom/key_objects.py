@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from studies.dicom import content_items as content
 from studies.dicom.content_items import Code
 from studies.dicom.documents import Document, Reference, document_dataset, template, to_part10
-from studies.dicom.json_model import JsonObject
+from studies.dicom.json_values import Header
 
 KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
 _OF_INTEREST = Code("113000", "DCM", "Of Interest")
@@ -63,7 +63,7 @@ def write_key_objects(
     return to_part10(dataset)
 
 
-def read_key_objects(header: JsonObject) -> KeyObjects:
+def read_key_objects(header: Header) -> KeyObjects:
     """Of a document in the DICOM JSON model, of whichever vendor; images only."""
     images = []
     for item in content.children(header, "IMAGE"):

@@ -16,7 +16,7 @@ from studies.dicom import content_items as content
 from studies.dicom.attributes import is_uid
 from studies.dicom.content_items import Code, Point
 from studies.dicom.documents import Document, Reference, document_dataset, template, to_part10
-from studies.dicom.json_model import JsonObject
+from studies.dicom.json_values import Header
 
 COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
 # Enhanced, Comprehensive, Comprehensive 3D and Extensible SR: all that may hold TID 1500.
@@ -294,11 +294,11 @@ def _value(value: Value, one: Measurement, drawn: Sequence[Dataset]) -> Dataset:
 # --- Reading -------------------------------------------------------------------------------------
 
 
-def is_measurement_report(header: JsonObject) -> bool:
+def is_measurement_report(header: Header) -> bool:
     return content.concept_of(header).key == _REPORT.key
 
 
-def read_measurement_report(header: JsonObject) -> MeasurementReport:
+def read_measurement_report(header: Header) -> MeasurementReport:
     """The measurements of a document in the DICOM JSON model, of whichever vendor."""
     measurements, not_understood = [], 0
     for node in content.walk(header):
@@ -321,7 +321,7 @@ class _Drawn:
     frame: int
 
 
-def _read_group(group: JsonObject) -> Measurement | None:
+def _read_group(group: Header) -> Measurement | None:
     numbers = content.children(group, "NUM")
     values = [value for number in numbers if (value := _read_value(number))]
     shape = _shape(group, numbers)
@@ -343,7 +343,7 @@ def _read_group(group: JsonObject) -> Measurement | None:
     )
 
 
-def _shape(group: JsonObject, numbers: Sequence[JsonObject]) -> tuple[Kind, _Drawn] | None:
+def _shape(group: Header, numbers: Sequence[Header]) -> tuple[Kind, _Drawn] | None:
     """What the coordinates of a group, and the concepts inferred from them, make of it."""
     regions = [_read_coordinates(node) for node in content.children(group, "SCOORD")]
     lines = [
@@ -415,7 +415,7 @@ def _is_rectangle(corners: Sequence[Point]) -> bool:
     )
 
 
-def _read_coordinates(node: JsonObject) -> _Drawn | None:
+def _read_coordinates(node: Header) -> _Drawn | None:
     images = content.children(node, "IMAGE")
     points = content.points_of(node)
     if len(images) != 1 or not 0 < len(points) <= _MAX_POINTS:
@@ -428,7 +428,7 @@ def _read_coordinates(node: JsonObject) -> _Drawn | None:
     return _Drawn(content.value(node, "00700023"), tuple(points), uid, (frames or [1])[0])
 
 
-def _read_value(number: JsonObject) -> Value | None:
+def _read_value(number: Header) -> Value | None:
     found = content.number_of(number)
     if found is None:
         return None
@@ -437,7 +437,7 @@ def _read_value(number: JsonObject) -> Value | None:
     return Value(quantity, amount, _UNIT_NAMES.get(unit.value, unit.value))
 
 
-def _quantity(number: JsonObject) -> tuple[str, Code]:
+def _quantity(number: Header) -> tuple[str, Code]:
     concept = content.concept_of(number)
     for modifier in content.children(number, "CODE", _DERIVATION):
         if quantity := _QUANTITIES.get(content.code_of(modifier).key):
@@ -447,6 +447,6 @@ def _quantity(number: JsonObject) -> tuple[str, Code]:
     return _QUANTITIES.get(concept.key, concept.meaning), concept
 
 
-def _is_in_detector_plane(number: JsonObject) -> bool:
+def _is_in_detector_plane(number: Header) -> bool:
     methods: Iterator[Code] = map(content.code_of, content.children(number, "CODE", _METHOD))
     return any(code.key == _IN_DETECTOR_PLANE.key for code in methods)
