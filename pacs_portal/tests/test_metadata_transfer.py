@@ -9,7 +9,7 @@ import pytest
 
 from pacs_portal.tests.running_portal import DATABASE
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 READ = """async (address) => {
     const response = await fetch(address, { headers: { Accept: "application/dicom+json" } });

@@ -14,7 +14,7 @@ from studies.tests.samples import read
 from studies.tests.test_documents import make_video, report_on
 from studies.tests.video import MP4
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 REAL = ("waveform_ecg.dcm", "reportsi.dcm", "rtplan.dcm")
 JPEG_LS = "1.2.840.10008.1.2.4.80"
 VIDEO = {"SeriesInstanceUID": "2.25.8112", "SeriesNumber": "12", "Modality": "ES"}

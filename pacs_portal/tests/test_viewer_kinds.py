@@ -10,7 +10,7 @@ import pytest
 from pacs_portal.tests.image_kinds import STUDY, ImageKind, image_kinds
 from studies.tests.samples import TEST_FILES
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 # More folders of real files to walk, by hand.
 MORE = "PACS_TEST_IMAGES"

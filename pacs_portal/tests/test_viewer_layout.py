@@ -13,7 +13,7 @@ from pacs_portal.tests.running_portal import wait_for
 from pacs_portal.tests.test_browser import ask
 from studies.tests.builders import make_file
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SOURCE = Path(settings.BASE_DIR) / "frontend" / "src"
 

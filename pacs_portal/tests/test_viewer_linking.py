@@ -9,7 +9,7 @@ from pacs_portal.tests.running_portal import wait_for
 from pacs_portal.tests.test_browser import open_images
 from pacs_portal.tests.volumes import CORONAL, SIDE, show, upwards, write_stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 def open_side_by_side(page, study, *series):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from studies.tests.builders import make_file
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 STUDY = "2.25.6161"
 SLICES = 80

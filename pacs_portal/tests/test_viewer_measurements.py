@@ -8,7 +8,7 @@ import pytest
 
 from studies.tests.builders import SAMPLES, make_dataset, to_file
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 CT = SAMPLES / "test_files" / "CT_small.dcm"
 PANEL = "#panel-measurements"

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from pacs_portal.tests.running_portal import DATABASE
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 def unread_study(portal) -> str:

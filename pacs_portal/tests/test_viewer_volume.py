@@ -13,7 +13,7 @@ from pacs_portal.tests.test_browser import ask, open_images
 from pacs_portal.tests.volumes import SIDE, show, upwards, value_at, write_stack
 from studies.tests.builders import make_encapsulated
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 AXIAL, CORONAL, SAGITTAL = "[data-plane=axial]", "[data-plane=coronal]", "[data-plane=sagittal]"
 PLANES = [AXIAL, CORONAL, SAGITTAL]
