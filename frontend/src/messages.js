@@ -1,5 +1,6 @@
 /** What the page says: over a pane instead of an image, and in a line over all of them. */
 import { downloadUrl } from './dicomweb.js';
+import { element } from './dom.js';
 
 /** The text over one pane. */
 export class Cover {
@@ -59,13 +60,11 @@ function show(place, line, actions) {
   place.hidden = false;
 }
 
-export function link(label, href, properties = {}) {
-  return Object.assign(document.createElement('a'), { textContent: label, href, ...properties });
-}
+export const link = (label, href, properties = {}) =>
+  element('a', { textContent: label, href, ...properties });
 
-export function button(label, onclick) {
-  return Object.assign(document.createElement('button'), { type: 'button', textContent: label, onclick });
-}
+export const button = (label, onclick) =>
+  element('button', { type: 'button', textContent: label, onclick });
 
 export const downloadLink = (series, instance, label = 'Download DICOM file') =>
   link(label, downloadUrl(series.study.uid, series.uid, instance), { download: `${instance}.dcm` });

@@ -1,5 +1,6 @@
 /** The list of series at the side: those of the page's study, and of others below. */
 import { thumbnailUrl } from './dicomweb.js';
+import { element } from './dom.js';
 
 export class Rail {
   #open;
@@ -53,24 +54,22 @@ export class Rail {
       this.#open(series, true);
     });
     this.#tiles.set(series, tile);
-    const item = document.createElement('li');
-    item.append(tile);
-    return item;
+    return element('li', {}, tile);
   }
 }
 
 function makeTile(series) {
-  const tile = document.createElement('button');
-  tile.type = 'button';
-  tile.title = 'Drag into a pane; Shift Enter opens it in the next one';
-  tile.dataset.seriesInstanceUid = series.uid;
   const number = series.number === undefined ? '' : ` · ${series.number}`;
-  tile.append(
+  const title = 'Drag into a pane; Shift Enter opens it in the next one';
+  const tile = element(
+    'button',
+    { type: 'button', title },
     makePicture(series),
     line('name', `${series.modality}${number}`),
     line('description', series.description || series.kind || 'No description'),
     line('count', countOf(series)),
   );
+  tile.dataset.seriesInstanceUid = series.uid;
   return tile;
 }
 
@@ -79,9 +78,7 @@ function makePicture(series) {
   const picture = line('thumbnail', series.modality);
   picture.setAttribute('aria-hidden', 'true');
   if (series.kind) return picture;
-  const image = document.createElement('img');
-  image.alt = '';
-  image.loading = 'lazy';
+  const image = element('img', { alt: '', loading: 'lazy' });
   image.addEventListener('error', () => image.remove());
   picture.append(image);
   return picture;
@@ -95,9 +92,4 @@ function countOf(series) {
 
 const counted = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-function line(name, content) {
-  const span = document.createElement('span');
-  span.className = name;
-  span.textContent = content;
-  return span;
-}
+const line = (className, textContent) => element('span', { className, textContent });

@@ -1,5 +1,6 @@
 /** The header of the shown instance as a table that can be searched: panel `tags`. */
 import { getJson } from './api.js';
+import { element } from './dom.js';
 import { button } from './messages.js';
 
 const PATH = '/api/dicom/dictionary/';
@@ -112,13 +113,9 @@ function oneValue(value) {
 }
 
 function draw({ tag, vr, name, keyword, value, depth }) {
-  const row = document.createElement('tr');
+  const cells = [[tag], [vr], [name, keyword], [value]].map(([textContent, title]) =>
+    element('td', title ? { textContent, title } : { textContent }));
+  const row = element('tr', {}, ...cells);
   row.dataset.depth = Math.min(depth, 8);
-  for (const [text, title] of [[tag], [vr], [name, keyword], [value]]) {
-    const cell = document.createElement('td');
-    cell.textContent = text;
-    if (title) cell.title = title;
-    row.append(cell);
-  }
   return row;
 }
