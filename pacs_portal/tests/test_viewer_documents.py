@@ -9,6 +9,7 @@ from PIL import Image
 
 from pacs_portal.tests import derived_objects as derived
 from pacs_portal.tests.derived_objects import CT, PR, SEG, SIZE, STUDY
+from pacs_portal.tests.running_portal import wait_for
 from studies.tests.builders import SAMPLES
 from studies.tests.samples import read
 from studies.tests.test_documents import make_video, report_on
@@ -282,12 +283,12 @@ def test_a_pdf_is_shown_and_what_is_none_is_named(page, complaints):
 
 def test_a_video_plays_and_what_the_browser_cannot_play_is_named(page, complaints):
     open_series(page, "2.25.8112")
-    page.wait_for_function("document.querySelector('.document video').readyState >= 2")
+    wait_for(lambda: page.evaluate("document.querySelector('.document video').readyState >= 2"))
     size = page.evaluate(
         "(({ videoWidth, videoHeight }) => [videoWidth, videoHeight])(document.querySelector('.document video'))"
     )
     page.evaluate("document.querySelector('.document video').currentTime = 0.3")
-    page.wait_for_function("document.querySelector('.document video').currentTime > 0.2")
+    wait_for(lambda: page.evaluate("document.querySelector('.document video').currentTime > 0.2"))
     page.select_option(".document select", index=1)
     page.wait_for_selector(".document p:has-text('does not play the video (video/mpeg')")
 

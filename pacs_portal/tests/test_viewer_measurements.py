@@ -6,6 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from pacs_portal.tests.running_portal import wait_for
 from studies.tests.builders import SAMPLES, make_dataset, to_file
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -80,10 +81,7 @@ def open_list(page):
 
 
 def wait_for_items(page, count):
-    page.wait_for_function(
-        "([panel, count]) => document.querySelectorAll(`${panel} li`).length === count",
-        arg=[PANEL, count],
-    )
+    wait_for(lambda: page.locator(f"{PANEL} li").count() == count)
 
 
 def kept(page, image, kind="measurements"):
@@ -138,9 +136,7 @@ def test_each_tool_draws_and_what_it_drew_is_kept_listed_and_drawn_again(viewer,
     assert {one["kind"] for one in document["measurements"]} == {*DRAWN, "angle", "cobb", "arrow"}
     found = {one["kind"]: one for one in document["measurements"]}
     assert found["arrow"]["label"] == "Look here"
-    viewer.wait_for_function(
-        "(count) => document.querySelectorAll('svg.svg-layer text').length === count", arg=9
-    )
+    wait_for(lambda: viewer.locator("svg.svg-layer text").count() == 9)
     again = viewer.locator("svg.svg-layer text").all_text_contents()
     assert sorted(again) == sorted(drawn)
     assert_values_are_those_of_pydicom_and_numpy(found, image)
@@ -276,7 +272,7 @@ def test_what_was_done_is_undone_and_done_again_and_can_be_renamed_and_removed(
     viewer.wait_for_selector(f"{PANEL} >> text=Nodule")
     viewer.wait_for_selector("svg.svg-layer >> text=Nodule")
     viewer.click(f"{PANEL} >> text=Hide")
-    viewer.wait_for_function("() => !document.querySelector('svg.svg-layer text')")
+    wait_for(lambda: viewer.locator("svg.svg-layer text").count() == 0)
     viewer.click(f"{PANEL} >> text=Show")
     viewer.wait_for_selector("svg.svg-layer >> text=Nodule")
 
