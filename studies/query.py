@@ -22,7 +22,8 @@ from django.db.models import (
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains, StartsWith
 
-from studies.access import Viewer, may_see, visible_to
+from studies.access import Viewer, visible_to
+from studies.access import condition as visibility
 from studies.dicom.attributes import Level
 from studies.dicom.names import fold
 from studies.matching import ROWS, Options, Sql, condition, equals
@@ -148,10 +149,13 @@ class Page:
     has_next: bool
 
 
-def page_of(queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor) -> Page:
+def page_of(
+    viewer: Viewer, queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor
+) -> Page:
     """One page by position in the index instead of by counting rows off.
 
     Args:
+        viewer: Who asks; a cursor at a study that they may not see says nothing of it.
         queryset: Filtered studies, in no order.
         sort: A key of SORT_COLUMNS, with `-` for descending.
         size: Rows of a page.
@@ -163,7 +167,8 @@ def page_of(queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor) 
     sign = "-" if towards_smaller else ""
     rows = queryset.order_by(f"{sign}{column}", f"{sign}id")
     edge = cursor.before if backwards else cursor.after
-    place = Study.objects.filter(pk=edge).values_list(column, "pk").first() if edge else None
+    edges = studies(viewer).filter(pk=edge).values_list(column, "pk")
+    place = edges.first() if edge else None
     if place:
         rows = rows.filter(_beyond(column, place, "<" if towards_smaller else ">"))
     found = list(rows[: size + 1])
@@ -248,13 +253,11 @@ class Search:
         level: What is searched for: STUDY, SERIES or INSTANCE.
         condition: What its rows have to be.
         order: What they are ordered by.
-        is_allowed: Whether the person who asks may see any of them.
     """
 
     level: Level
     condition: Sql
     order: Sequence[str]
-    is_allowed: bool
 
     def rows(self, columns: Sequence[str], *, offset: int, limit: int) -> Sql:
         """A statement for some rows in their order.
@@ -325,11 +328,11 @@ def search(
     Raises:
         InvalidQueryError: As `matching.condition`.
     """
-    matching = condition(level, keys, options)
+    matching = condition(level, keys, options) & visibility(viewer)
     for column, uid in zip(_PARENTS, parents, strict=False):
         matching &= equals(column, uid)
     order = _order(level, is_nested=bool(parents))
-    return Search(level, matching, order, is_allowed=may_see(viewer))
+    return Search(level, matching, order)
 
 
 def _order(level: Level, *, is_nested: bool) -> list[str]:
@@ -362,8 +365,6 @@ def read_matches(
         offset: Rows before the page.
         limit: Rows of the page, at most MAX_RESULTS.
     """
-    if not search.is_allowed:
-        return Matches([], 0, is_exact=True)
     limit = min(limit, MAX_RESULTS)
     counted, page = search.counted(), search.page(columns, offset=offset, limit=limit + 1)
     # A subquery that depends on no row is run when its value is first needed, hence never for a

@@ -86,7 +86,7 @@ def _answer(request: Request, data: Any) -> Response:
     filters = StudyFilter(wish, queryset=query.studies(request.user))
     if not filters.is_valid():
         raise ValidationError(filters.errors)
-    page = query.page_of(filters.qs, sort=sort, size=size, cursor=cursor)
+    page = query.page_of(request.user, filters.qs, sort=sort, size=size, cursor=cursor)
     total = query.count(filters.qs)
     answer = {
         "count": min(total, query.COUNT_LIMIT),

@@ -1,7 +1,7 @@
 from django.urls import path
 
 import studies.uids  # noqa: F401 - registers <uid:…>
-from studies.portal import notifications, views
+from studies.portal import emergency, notifications, sharing, views
 
 app_name = "studies"
 
@@ -12,6 +12,10 @@ urlpatterns = [
     path("studies/<uid:study>/", views.study_detail, name="detail"),
     path("studies/<uid:study>/view/", views.viewer, name="view"),
     path("studies/<uid:study>/follow/", notifications.follow, name="follow"),
+    path("studies/<uid:study>/access/", sharing.study_access, name="access"),
+    path("share/<str:token>/", sharing.open_link, name="share"),
+    path("emergency/", emergency.open_emergency, name="emergency"),
+    path("emergency/<int:key>/end/", emergency.end_emergency, name="end-emergency"),
     path("notifications/", notifications.notification_list, name="notifications"),
     path(_DOCUMENT, views.document, name="document"),
     path(f"{_DOCUMENT}file/", views.encapsulated_file, name="encapsulated-file"),

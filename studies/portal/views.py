@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from studies import documents, query, retrieve
-from studies.access import may_report
+from studies.access import Viewer, is_deidentified, may_grant, may_report, may_see, may_share
 from studies.dicom.attributes import is_uid
 from studies.errors import GoneError, NotFoundError
 from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
@@ -54,11 +54,11 @@ def study_list(request: HttpRequest) -> HttpResponse:
         ),
     }
     if filters.is_valid():
-        context |= _page(data, filters.qs)
+        context |= _page(request.user, data, filters.qs)
         if not context["page"].studies and {"after", "before"} & set(data):
             return redirect(request.path + _address(data))  # what lay there is gone: from the start
     context["filtered"] = bool(set(data) & set(filters.filters))
-    context["may_see_studies"] = request.user.has_perm("studies.view_study")
+    context["may_see_studies"] = may_see(request.user)
     return render(request, "studies/study_list.html", context)
 
 
@@ -73,7 +73,7 @@ def _modalities(form: Form) -> dict[str, Any]:
     }
 
 
-def _page(data: QueryDict, studies: Any) -> dict[str, Any]:
+def _page(viewer: Viewer, data: QueryDict, studies: Any) -> dict[str, Any]:
     """What the table and its pager show."""
     sort = data.get("sort", "")
     if sort.lstrip("-") not in query.SORT_COLUMNS:
@@ -83,7 +83,7 @@ def _page(data: QueryDict, studies: Any) -> dict[str, Any]:
     cursor = query.Cursor(
         after=_number(data, "after"), before=_number(data, "before"), from_end="end" in data
     )
-    page = query.page_of(studies, sort=sort, size=size, cursor=cursor)
+    page = query.page_of(viewer, studies, sort=sort, size=size, cursor=cursor)
     total = query.count(studies)
     return {
         "page": page,
@@ -150,6 +150,7 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
         "has_more_studies": len(others) > MAX_OTHER_STUDIES,
         "report": reading.report_of(request.user, found),
         "may_report": may_report(request.user),
+        "may_let_others_see": may_grant(request.user) or may_share(request.user),
         "follows": notifications.follows(request.user, found),
     }
     return render(request, "studies/study_detail.html", context)
@@ -161,6 +162,8 @@ def viewer(request: HttpRequest, study: str) -> HttpResponse:
     asked = request.GET.get("series", "")
     series = asked if is_uid(asked) else first_series_uid(request.user, found)
     context = {"study": found, "first": find_first_image(request.user, found, series)}
+    if is_deidentified(request.user):
+        context |= {"study": found.without_identity(), "year": found.study_date}
     return render(request, "studies/viewer.html", context)
 
 
