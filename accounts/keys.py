@@ -19,9 +19,11 @@ _ONE_PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL
 
 @dataclass(frozen=True)
 class Keys:
-    """Attributes:
-    signing: Name and key; None where none is configured, and no tokens are signed.
-    believed: All keys by name, the signing one among them.
+    """What signs, and what is believed.
+
+    Attributes:
+        signing: Name and key; None where none is configured, and no tokens are signed.
+        believed: All keys by name, the signing one among them.
     """
 
     signing: tuple[str, rsa.RSAPrivateKey] | None

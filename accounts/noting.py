@@ -1,7 +1,7 @@
 """What happens to accounts, told to the audit trail, and what follows from it.
 
-By signals of the models, which come inside the transaction and whoever makes the change: a page, the
-administration, a command.
+By signals of the models, which come inside the transaction and whoever makes the change: a page,
+the administration, a command.
 """
 
 from typing import Any

@@ -1,9 +1,9 @@
 """Sign-in by the OpenID Connect provider of the hospital, where one is configured.
 
 Who comes is known by the provider's subject. At the first time an account is looked for by e-mail
-address, but only by one that the provider has verified: with an address that anybody may type there,
-anybody could take over an account. Whoever has none gets a new one, with no role but those that the
-provider's claim is mapped to.
+address, but only by one that the provider has verified: with an address that anybody may type
+there, anybody could take over an account. Whoever has none gets a new one, with no role but those
+that the provider's claim is mapped to.
 """
 
 from typing import Any
@@ -48,7 +48,7 @@ class Adapter(DefaultSocialAccountAdapter):
 
 
 def set_roles(user: User, claims: dict[str, Any]) -> None:
-    """Give and take the roles that the claim decides on; others stay as the administration has them."""
+    """Give and take the roles that the claim decides on; others stay as administrators set them."""
     mapped = {Role(role) for role in settings.PACS_OIDC_ROLES.values()}
     if not mapped:
         return

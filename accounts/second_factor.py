@@ -90,7 +90,7 @@ class Adapter(DefaultMFAAdapter):
             "Type the one that your app shows now."
         ),
         "cannot_delete_authenticator": (
-            "Your role needs a second factor. An administrator can reset it, if you have lost yours."
+            "Your role needs a second factor. An administrator can reset it if you have lost yours."
         ),
     }
 

@@ -87,7 +87,7 @@ def remaining_seconds(session: SessionStore) -> int:
     return max(0, round((end - timezone.now()).total_seconds()))
 
 
-# --- Where somebody is signed in -------------------------------------------------------------------
+# --- Where somebody is signed in ------------------------------------------------------------------
 
 
 def sessions_of(user: User) -> QuerySet[SignedIn]:

@@ -12,7 +12,6 @@ from rest_framework.views import APIView
 from accounts import attempts, grants, second_factor
 from accounts.answers import too_many_requests
 from accounts.keys import jwks
-from accounts.models import User
 from accounts.serializers import (
     RefreshSerializer,
     SignInSerializer,
@@ -29,13 +28,13 @@ class _OpenView(APIView):
 
 
 class TokenView(_OpenView):
-    """A user name, a password and, where one is set up, a code: for an access and a refresh token."""
+    """For a name, a password and, where one is set up, a code: an access and a refresh token."""
 
     @extend_schema(operation_id="token", request=SignInSerializer, responses=TokensSerializer)
     def post(self, request: Request) -> Response:
         asked = _read(SignInSerializer, request)
         http_request = request._request  # noqa: SLF001
-        user: User | None = get_adapter().authenticate(
+        user = get_adapter().authenticate(
             http_request, username=asked["username"], password=asked["password"]
         )
         if user is None:
