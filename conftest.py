@@ -19,6 +19,7 @@ ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 # Test marker → programs it needs and the Debian packages that bring them.
 NEEDS = {
     "browser": ({"chromium"}, "chromium"),
+    "redis": ({"redis-server"}, "redis-server"),
     "peer": (
         {"dcmdump", "Orthanc", ORTHANC_DICOMWEB, "pgbouncer", "strace"},
         "dcmtk orthanc orthanc-dicomweb pgbouncer strace",

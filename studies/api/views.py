@@ -57,6 +57,8 @@ class StudyListView(APIView):
 class StudySearchView(APIView):
     """The same list, with filters that name a patient."""
 
+    only_reads = True  # for scopes of tokens; a body because addresses are kept in logs
+
     @extend_schema(request=StudySearchSerializer, responses=StudyPageSerializer)
     def post(self, request: Request) -> Response:
         return _answer(request, request.data)
