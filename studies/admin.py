@@ -4,13 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html_join
 
+from accounts.acts import Act, Action, note
 from studies import query
 from studies.filters import MODALITIES
 from studies.models import (
@@ -29,6 +30,7 @@ from studies.models import (
     StoredObject,
     Study,
 )
+from studies.noting import note_search
 
 
 class BoundedPaginator(Paginator):
@@ -52,8 +54,18 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        listed = f"{self.model._meta.verbose_name_plural} listed"
+        note_search(request.user, listed, request.GET.dict())
         told = {"subtitle": f"Counts stop at {BoundedPaginator.LIMIT:,}."}
         return super().changelist_view(request, told | (extra_context or {}))
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            note(_act_of_opening(row))
+        return row
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -63,6 +75,22 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _act_of_opening(row: Model) -> Act:
+    """Of a record that is shown: whose it is, and of which study, as far as it says."""
+    about = row
+    for parent in ("report", "series", "study", "deletion"):
+        about = getattr(about, parent, about)
+    study_uid = getattr(about, "study_instance_uid", "")
+    is_patient = isinstance(row, Patient)
+    return Act(
+        action=Action.VIEW,
+        what=f"{row._meta.verbose_name} opened in the administration",
+        study_uids=[study_uid] if study_uid else [],
+        patients=[(row.patient_id, row.issuer_of_patient_id)] if is_patient else [],
+        detail={"record": row._meta.label_lower, "key": str(row.pk)},
+    )
 
 
 class ModalityFilter(admin.SimpleListFilter):

@@ -19,6 +19,7 @@ from studies.access import Viewer, visible_to
 from studies.errors import NotFoundError
 from studies.gzip_parts import Part
 from studies.models import Instance, Series, SeriesMetadata
+from studies.noting import note_read
 
 # Of what is made here; another number makes all of it anew.
 _FORM = 2
@@ -41,6 +42,7 @@ def series_of_study(viewer: Viewer, study_uid: str) -> list[Series]:
     series = list(visible_to(viewer, found).order_by("series_number", "id"))
     if not series:
         raise retrieve.absence(viewer, study_uid)
+    note_read(viewer, study_uid)
     return series
 
 

@@ -15,6 +15,7 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from accounts.acts import Act, Action, note
 from studies import storage
 from studies.dicom.names import PersonName
 from studies.index import name_fields, recount, remove_empty
@@ -117,11 +118,16 @@ def seed_studies(
         if missing:
             with transaction.atomic():
                 written.add(_write(missing, phantoms))
+                _note(Action.UPLOAD, "fictitious studies written", len(missing))
         progress(len(records))
     with connection.cursor() as cursor:
         for model in (Patient, Study, Series, Instance):
             cursor.execute(f"ANALYZE {model._meta.db_table}")
     return written
+
+
+def _note(action: Action, what: str, number: int) -> None:
+    note(Act(action=action, what=what, detail={"number": str(number)}, is_change=True))
 
 
 def _without_known(records: list[StudyRecord]) -> list[StudyRecord]:
@@ -367,6 +373,7 @@ def remove_seeded() -> int:
         DeletedInstance.objects.filter(stored_object__in=phantoms).delete()
         keys = list(phantoms.values_list("object_key", "thumbnail_key"))
         phantoms.delete()
+        _note(Action.DELETE, "fictitious instances removed", removed)
     for key in (key for pair in keys for key in pair if key):
         storage.delete(key)
     return removed
