@@ -71,9 +71,9 @@ class AuditMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        collected, token = recording.collect(request)
-        try:
+        with recording.collecting(request) as collected:
             response = self.get_response(request)
+        try:
             collected.complete(response.status_code, refusal_of(request, response.status_code))
         except DatabaseError as error:
             response.close()
@@ -81,6 +81,4 @@ class AuditMiddleware:
             reason = type(error).__name__
             _logger.error("The audit trail could not be written (%s).", reason)  # noqa: TRY400
             return answer_unavailable(request)
-        finally:
-            recording.stop(token)
         return response

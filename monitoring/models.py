@@ -1,5 +1,7 @@
 """The audit trail: what people and machines did, each event chained to the one before it."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.serializers.json import DjangoJSONEncoder
@@ -13,7 +15,7 @@ NUMBER_OF_CHAINS = 64
 _UID = 64
 
 
-def _texts(verbose_name: str, max_length: int) -> ArrayField:
+def _texts(verbose_name: str, max_length: int) -> "ArrayField[Any, Any]":
     return ArrayField(
         models.CharField(max_length=max_length), verbose_name=verbose_name, default=list
     )
@@ -77,10 +79,10 @@ class AuditEvent(models.Model):
                 fields=["patient_ids", "study_uids", "object_uids"], name="audit_events_about"
             ),
             models.Index(fields=["occurred_at", "id"], name="audit_events_in_time"),
-            models.Index(fields=["actor", "id"], name="audit_events_of_actor"),
-            models.Index(fields=["action", "id"], name="audit_events_of_action"),
+            models.Index(fields=["actor", "occurred_at", "id"], name="audit_events_of_actor"),
+            models.Index(fields=["action", "occurred_at", "id"], name="audit_events_of_action"),
             models.Index(
-                fields=["outcome", "id"],
+                fields=["outcome", "occurred_at", "id"],
                 condition=~models.Q(outcome=Outcome.SUCCESS.value),
                 name="audit_events_not_done",
             ),

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
@@ -30,7 +30,6 @@ from studies.models import (
     StoredObject,
     Study,
 )
-from studies.noting import note_search
 
 
 class BoundedPaginator(Paginator):
@@ -54,8 +53,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        listed = f"{self.model._meta.verbose_name_plural} listed"
-        note_search(request.user, listed, request.GET.dict())
+        note(self.act_of_listing(request))
         told = {"subtitle": f"Counts stop at {BoundedPaginator.LIMIT:,}."}
         return super().changelist_view(request, told | (extra_context or {}))
 
@@ -64,8 +62,28 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     ) -> Any:
         row = super().get_object(request, object_id, from_field)
         if row is not None:
-            note(_act_of_opening(row))
+            note(self.act_of_opening(row))
         return row
+
+    def act_of_listing(self, request: HttpRequest) -> Act:
+        listed = f"{self.model._meta.verbose_name_plural} listed"
+        said = {name: value for name, value in request.GET.dict().items() if value}
+        return Act(action=Action.SEARCH, what=listed, detail=said)
+
+    def act_of_opening(self, row: Any) -> Act:
+        """Of a record that is shown: whose it is, and of which study, as far as it says."""
+        about = row
+        for parent in ("report", "series", "study", "deletion"):
+            about = getattr(about, parent, about)
+        study_uid = getattr(about, "study_instance_uid", "")
+        is_patient = isinstance(row, Patient)
+        return Act(
+            action=Action.VIEW,
+            what=f"{row._meta.verbose_name} opened in the administration",
+            study_uids=[study_uid] if study_uid else [],
+            patients=[(row.patient_id, row.issuer_of_patient_id)] if is_patient else [],
+            detail={"record": row._meta.label_lower, "key": str(row.pk)},
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -75,22 +93,6 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def _act_of_opening(row: Model) -> Act:
-    """Of a record that is shown: whose it is, and of which study, as far as it says."""
-    about = row
-    for parent in ("report", "series", "study", "deletion"):
-        about = getattr(about, parent, about)
-    study_uid = getattr(about, "study_instance_uid", "")
-    is_patient = isinstance(row, Patient)
-    return Act(
-        action=Action.VIEW,
-        what=f"{row._meta.verbose_name} opened in the administration",
-        study_uids=[study_uid] if study_uid else [],
-        patients=[(row.patient_id, row.issuer_of_patient_id)] if is_patient else [],
-        detail={"record": row._meta.label_lower, "key": str(row.pk)},
-    )
 
 
 class ModalityFilter(admin.SimpleListFilter):

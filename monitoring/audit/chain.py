@@ -154,7 +154,7 @@ def _events(head: Head) -> Iterator[_Event]:
         with connection.cursor() as cursor:
             cursor.execute(_EVENTS, [head.chain, last, head.number])
             rows = cursor.fetchall()
-        for key, last, previous, digest, text in rows:  # noqa: B007 - the last of the page
+        for key, last, previous, digest, text in rows:
             yield _Event(key, last, bytes(previous), bytes(digest), text)
         if len(rows) < _PAGE:
             return

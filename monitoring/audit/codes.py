@@ -41,7 +41,7 @@ class Event:
 
 
 # Of every action, unless the table below knows better.
-_BY_ACTION = {
+EVENTS_OF_ACTIONS = {
     Action.VIEW: Event("110103", "R"),
     Action.SEARCH: Event("110112", "E"),
     Action.EXPORT: Event("110106", "R"),
@@ -57,7 +57,7 @@ _BY_ACTION = {
     Action.SHARE: Event("110113", "E", "110135"),
     Action.READ_AUDIT: Event("110101", "R"),
 }
-_BY_WHAT = {
+EVENTS_OF_ACTS = {
     (Action.EXPORT, "instances retrieved"): Event("110104", "R"),
     (Action.UPLOAD, "instances sent again"): Event("110104", "R"),
     (Action.UPLOAD, "files imported"): Event("110107", "C"),
@@ -80,4 +80,4 @@ REPEATED = IMPLIED | {
 
 
 def event_of(action: Action, what: str) -> Event:
-    return _BY_WHAT.get((action, what), _BY_ACTION[action])
+    return EVENTS_OF_ACTS.get((action, what), EVENTS_OF_ACTIONS[action])

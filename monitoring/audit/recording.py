@@ -8,7 +8,8 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
@@ -235,11 +236,12 @@ def receive(act: Act, **_: Any) -> None:
         collected.add(act)
 
 
-def collect(request: HttpRequest) -> Any:
-    """Begin to collect for this request; returns what and a token for `stop`."""
+@contextmanager
+def collecting(request: HttpRequest) -> Iterator[Collected]:
+    """Have acts wait that nothing changes with, until the answer is known."""
     collected = Collected(request)
-    return collected, _current.set(collected)
-
-
-def stop(token: Any) -> None:
-    _current.reset(token)
+    token = _current.set(collected)
+    try:
+        yield collected
+    finally:
+        _current.reset(token)

@@ -49,9 +49,11 @@ GUARDS = """
         FOR EACH ROW EXECUTE FUNCTION monitoring_refuse_change();
     CREATE TRIGGER audit_trail_is_never_emptied BEFORE TRUNCATE ON monitoring_auditevent
         FOR EACH STATEMENT EXECUTE FUNCTION monitoring_refuse_change();
-    CREATE TRIGGER audit_chain_moves_with_its_events BEFORE UPDATE OR DELETE
-        ON monitoring_auditchain
-        FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION monitoring_refuse_change();
+    CREATE TRIGGER audit_chain_moves_with_its_events BEFORE UPDATE ON monitoring_auditchain
+        FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW AND pg_trigger_depth() = 0)
+        EXECUTE FUNCTION monitoring_refuse_change();
+    CREATE TRIGGER audit_chain_stays BEFORE DELETE ON monitoring_auditchain
+        FOR EACH ROW EXECUTE FUNCTION monitoring_refuse_change();
     CREATE TRIGGER audit_chains_are_never_emptied BEFORE TRUNCATE ON monitoring_auditchain
         FOR EACH STATEMENT EXECUTE FUNCTION monitoring_refuse_change();
     INSERT INTO monitoring_auditchain (chain, last_number, last_digest)
@@ -59,6 +61,7 @@ GUARDS = """
 """
 NO_GUARDS = """
     DROP TRIGGER audit_chains_are_never_emptied ON monitoring_auditchain;
+    DROP TRIGGER audit_chain_stays ON monitoring_auditchain;
     DROP TRIGGER audit_chain_moves_with_its_events ON monitoring_auditchain;
     DROP TRIGGER audit_trail_is_never_emptied ON monitoring_auditevent;
     DROP TRIGGER audit_event_never_changes ON monitoring_auditevent;
@@ -106,7 +109,7 @@ class Migration(migrations.Migration):
                 ('client_address', models.CharField(blank=True, max_length=45)),
                 ('user_agent', models.CharField(blank=True, max_length=200)),
                 ('request_id', models.UUIDField(null=True)),
-                ('route', models.CharField(blank=True, help_text='Method and address without what it named, or command.', max_length=200)),
+                ('route', models.CharField(blank=True, help_text='Method and pattern of the address, or command.', max_length=200)),
                 ('patient_ids', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), default=list, size=None, verbose_name='Patient IDs')),
                 ('issuers_of_patient_ids', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), default=list, size=None, verbose_name='Issuers of Patient ID')),
                 ('study_uids', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), default=list, size=None, verbose_name='Study Instance UIDs')),
@@ -118,7 +121,7 @@ class Migration(migrations.Migration):
                 ('digest', models.BinaryField(verbose_name='SHA-256')),
             ],
             options={
-                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['patient_ids', 'study_uids', 'object_uids'], name='audit_events_about'), models.Index(fields=['occurred_at', 'id'], name='audit_events_in_time'), models.Index(fields=['actor', 'id'], name='audit_events_of_actor'), models.Index(fields=['action', 'id'], name='audit_events_of_action'), models.Index(condition=models.Q(('outcome', 'success'), _negated=True), fields=['outcome', 'id'], name='audit_events_not_done')],
+                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['patient_ids', 'study_uids', 'object_uids'], name='audit_events_about'), models.Index(fields=['occurred_at', 'id'], name='audit_events_in_time'), models.Index(fields=['actor', 'occurred_at', 'id'], name='audit_events_of_actor'), models.Index(fields=['action', 'occurred_at', 'id'], name='audit_events_of_action'), models.Index(condition=models.Q(('outcome', 'success'), _negated=True), fields=['outcome', 'occurred_at', 'id'], name='audit_events_not_done')],
                 'constraints': [models.UniqueConstraint(fields=('chain', 'number'), name='an_audit_event_has_its_place')],
             },
         ),

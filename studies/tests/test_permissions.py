@@ -180,6 +180,7 @@ def test_no_address_of_the_archive_is_missing_from_these_tests():
         # A report and who follows a study: see test_reports.py and test_notifications.py.
         *(f"api/studies/<uid:study>/report/{act}/" for act in ("signature", "addenda", "pdf")),
         "studies/<uid:study>/follow/",
+        "api/studies/<uid:study>/acts/",  # see monitoring/tests/test_audit.py
         "api/health/",
     }
 
