@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "pacs_portal.csp.ContentSecurityPolicyMiddleware",
     "monitoring.middleware.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "monitoring.middleware.AuditMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.ApiTokenMiddleware",

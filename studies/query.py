@@ -28,6 +28,7 @@ from studies.dicom.attributes import Level
 from studies.dicom.names import fold
 from studies.matching import ROWS, Options, Sql, condition, equals
 from studies.models import Series, StoredObject, Study
+from studies.noting import note_search
 
 M = TypeVar("M", bound=Model)
 
@@ -243,6 +244,11 @@ _TABLES = {
 }
 _NEWEST_STUDIES_FIRST = ["study.study_moment DESC", "study.id DESC"]
 _PARENTS = ("study.study_instance_uid", "series.series_instance_uid")
+_SEARCHED = {
+    Level.STUDY: "studies searched",
+    Level.SERIES: "series searched",
+    Level.INSTANCE: "instances searched",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +338,7 @@ def search(
     for column, uid in zip(_PARENTS, parents, strict=False):
         matching &= equals(column, uid)
     order = _order(level, is_nested=bool(parents))
+    note_search(viewer, _SEARCHED[level], keys, study_uids=parents[:1])
     return Search(level, matching, order)
 
 

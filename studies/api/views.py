@@ -18,6 +18,7 @@ from studies.api.serializers import (
 from studies.errors import GoneError, NotFoundError
 from studies.filters import PATIENT_FIELDS, StudyFilter
 from studies.models import ReadingStatus
+from studies.noting import note_search
 
 _PAGE_SIZE = 50
 
@@ -88,6 +89,7 @@ def _answer(request: Request, data: Any) -> Response:
     filters = StudyFilter(wish, queryset=query.studies(request.user))
     if not filters.is_valid():
         raise ValidationError(filters.errors)
+    note_search(request.user, "studies searched", filters.form.cleaned_data)
     page = query.page_of(request.user, filters.qs, sort=sort, size=size, cursor=cursor)
     total = query.count(filters.qs)
     answer = {

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict, Streaming
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.acts import Act, Action, note
 from studies import documents, query, retrieve
 from studies.access import Viewer, is_deidentified, may_grant, may_report, may_see, may_share
 from studies.dicom.attributes import is_uid
@@ -17,6 +18,7 @@ from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter
 from studies.first_image import find_first_image
 from studies.hanging import MAX_OTHER_STUDIES, first_series_uid
 from studies.models import Instance, Study
+from studies.noting import note_search
 from studies.portal import searches
 from studies.reports import notifications, reading
 
@@ -54,6 +56,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
         ),
     }
     if filters.is_valid():
+        note_search(request.user, "studies searched", filters.form.cleaned_data)
         context |= _page(request.user, data, filters.qs)
         if not context["page"].studies and {"after", "before"} & set(data):
             return redirect(request.path + _address(data))  # what lay there is gone: from the start
@@ -142,6 +145,7 @@ def _address(data: QueryDict, **changes: object) -> str:
 @require_safe
 def study_detail(request: HttpRequest, study: str) -> HttpResponse:
     found = _find_study(request, study)
+    _note(Action.VIEW, "study opened", study)
     others = list(query.other_studies_of_patient(request.user, found)[: MAX_OTHER_STUDIES + 1])
     context = {
         "study": found,
@@ -159,6 +163,7 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
 @require_safe
 def viewer(request: HttpRequest, study: str) -> HttpResponse:
     found = _find_study(request, study)
+    _note(Action.VIEW, "viewer opened", study)
     asked = request.GET.get("series", "")
     series = asked if is_uid(asked) else first_series_uid(request.user, found)
     context = {"study": found, "first": find_first_image(request.user, found, series)}
@@ -171,6 +176,7 @@ def viewer(request: HttpRequest, study: str) -> HttpResponse:
 def document(request: HttpRequest, study: str, series: str, instance: str) -> HttpResponse:
     """A report to be read, or the header of whatever else it is."""
     found = _find_instance(request, study, series, instance)
+    _note(Action.VIEW, "document opened", study, instance)
     base_url = request.build_absolute_uri("/dicom-web")
     context = documents.readable(request.user, found, base_url=base_url)
     return render(request, "studies/document.html", {"instance": found, **context})
@@ -186,11 +192,16 @@ def encapsulated_file(
         file = documents.encapsulated_file(found)
     except NotFoundError as error:
         raise Http404 from error
+    _note(Action.EXPORT, "document downloaded", study, instance)
     body = iter(()) if request.method == "HEAD" else iter(file)
     response = StreamingHttpResponse(body, content_type="application/octet-stream")
     response.headers["Content-Length"] = str(file.size)
     response.headers["Content-Disposition"] = f'attachment; filename="{instance}.bin"'
     return response
+
+
+def _note(action: Action, what: str, study: str, *objects: str) -> None:
+    note(Act(action=action, what=what, study_uids=[study], object_uids=objects))
 
 
 def _find_study(request: HttpRequest, uid: str) -> Study:
