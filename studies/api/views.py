@@ -17,7 +17,7 @@ from studies.api.serializers import (
 )
 from studies.errors import GoneError, NotFoundError
 from studies.filters import PATIENT_FIELDS, StudyFilter
-from studies.models import ReadingStatus
+from studies.models import Priority, ReadingStatus
 
 _PAGE_SIZE = 50
 
@@ -32,6 +32,9 @@ class StudyListView(APIView):
             OpenApiParameter("study_description"),
             OpenApiParameter("modality", many=True),
             OpenApiParameter("reading_status", enum=ReadingStatus.values),
+            OpenApiParameter("priority", enum=Priority.values),
+            OpenApiParameter("assigned_to", description="Key of a user, me or nobody."),
+            OpenApiParameter("tag", type=int),
             OpenApiParameter("date_from"),
             OpenApiParameter("date_to"),
             OpenApiParameter(
@@ -83,10 +86,12 @@ def _answer(request: Request, data: Any) -> Response:
         raise ValidationError({"sort": [f"One of {', '.join(query.SORT_COLUMNS)}."]})
     size = wish.pop("size", _PAGE_SIZE)
     cursor = query.Cursor(after=wish.pop("after", None), before=wish.pop("before", None))
-    filters = StudyFilter(wish, queryset=query.studies(request.user))
+    filters = StudyFilter(wish, queryset=query.studies(request.user), request=request)
     if not filters.is_valid():
         raise ValidationError(filters.errors)
-    page = query.page_of(filters.qs, sort=sort, size=size, cursor=cursor)
+    page = query.page_of(
+        filters.qs.prefetch_related("assigned_to"), sort=sort, size=size, cursor=cursor
+    )
     total = query.count(filters.qs)
     answer = {
         "count": min(total, query.COUNT_LIMIT),

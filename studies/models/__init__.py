@@ -22,7 +22,8 @@ from studies.models.report import (
     StudyFollower,
 )
 from studies.models.series import Series
-from studies.models.study import ReadingStatus, Study
+from studies.models.study import Priority, ReadingStatus, Study
+from studies.models.worklist import ListPreference, SavedSearch, StudyComment, Tag
 
 __all__ = [
     "Addendum",
@@ -31,19 +32,24 @@ __all__ = [
     "HangingProtocol",
     "Instance",
     "InstanceConflict",
+    "ListPreference",
     "Notification",
     "Patient",
     "Presentation",
+    "Priority",
     "QuarantinedInput",
     "ReadingStatus",
     "ReceivedObject",
     "ReferringName",
     "Report",
     "ReportTemplate",
+    "SavedSearch",
     "Series",
     "SeriesMetadata",
     "Source",
     "StoredObject",
     "Study",
+    "StudyComment",
     "StudyFollower",
+    "Tag",
 ]

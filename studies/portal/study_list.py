@@ -1,0 +1,198 @@
+"""The study list: search, table, pages."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from studies import access, changes, query, saved_searches, searches, worklist
+from studies.errors import NotFoundError
+from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter, words_of
+from studies.models import ListPreference, Priority, ReadingStatus, Tag
+from studies.models.worklist import Density
+from studies.portal import columns
+from studies.portal.columns import PAGE_SIZES
+
+# What a link or a form of the list has to carry for the same search to be found again.
+_PATIENT = set(PATIENT_FIELDS)
+KEPT_FIELDS = (
+    searches.TOKEN, searches.SAVED, "all", "sort", "size",
+    *(name for name in StudyFilter.base_filters if name not in _PATIENT),
+)  # fmt: skip
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def study_list(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST" or any(name in request.GET for name in PATIENT_FIELDS):
+        said = request.POST if request.method == "POST" else request.GET
+        return redirect(f"{request.path}?{searches.remember(request, said)}")
+    preference = columns.preference_of(request.user)
+    if not request.GET and preference.default_search_id:
+        return redirect(f"{request.path}?{searches.SAVED}={preference.default_search_id}")
+    filters = search_of(request, request.GET)
+    if filters is None:
+        return redirect(f"{request.path}?all=1")
+    context = _around(request, filters, preference)
+    if filters.is_valid():
+        context["mark"] = changes.mark()  # before the page: what comes in between is told later
+        context |= _page(request, filters, preference)
+        if not context["page"].studies and {"after", "before"} & set(request.GET):
+            return redirect(request.path + _address(request.GET))  # what lay there is gone
+    return render(request, "studies/study_list.html", context)
+
+
+def search_of(request: HttpRequest, address: QueryDict) -> StudyFilter | None:
+    """The search that an address stands for; None, and a message, where it is not there."""
+    try:
+        data = searches.recall(request, address)
+    except NotFoundError as error:
+        messages.warning(request, str(error))
+        return None
+    if data is None:
+        messages.warning(request, "That search was of another session. Please search again.")
+        return None
+    return StudyFilter(data, queryset=query.studies(request.user), request=request)
+
+
+def _around(
+    request: HttpRequest, filters: StudyFilter, preference: ListPreference
+) -> dict[str, Any]:
+    """What stands around the table."""
+    data = filters.data
+    return {
+        "filters": filters,
+        "form": filters.form,
+        "words": words_of(data.get("text", "")),
+        "modalities": _modalities(filters.form),
+        "address": _address(request.GET),
+        "kept": [(n, v) for n, vs in request.GET.lists() if n in KEPT_FIELDS for v in vs],
+        "saved_searches": saved_searches.searches_of(request.user),
+        "roles": request.user.groups.all(),
+        "saved": request.GET.get(searches.SAVED, ""),
+        "preference": preference,
+        "shown": columns.shown(preference),
+        "hidden": columns.hidden(preference),
+        "densities": Density.choices,
+        "page_sizes": PAGE_SIZES,
+        "filtered": bool(set(data) & set(filters.filters)),
+        "may": _permissions(request),
+    }
+
+
+def _permissions(request: HttpRequest) -> dict[str, bool]:
+    viewer = request.user
+    return {
+        "see": access.may_see(viewer),
+        "assign": access.may_assign(viewer),
+        "prioritise": access.may_prioritise(viewer),
+        "tag": access.may_tag(viewer),
+        "mark": access.may_report(viewer),
+        "export": access.may_export(viewer),
+        "delete": access.may_delete(viewer),
+    }
+
+
+def _modalities(form: Form) -> dict[str, Any]:
+    """The choices at hand, the others, and whether one of those is made."""
+    choices = list(form["modality"].subwidgets)
+    others = choices[len(COMMON_MODALITIES) :]
+    return {
+        "common": choices[: len(COMMON_MODALITIES)],
+        "others": others,
+        "other_is_chosen": any(choice.data["selected"] for choice in others),
+    }
+
+
+def _page(request: HttpRequest, filters: StudyFilter, preference: ListPreference) -> dict[str, Any]:
+    """What the table and its pager show."""
+    data = filters.data
+    sort = sort_of(data)
+    usual = preference.page_size or PAGE_SIZES[0]
+    size = _number(data, "size")
+    size = size if size in PAGE_SIZES else usual
+    cursor = query.Cursor(
+        after=_number(data, "after"), before=_number(data, "before"), from_end="end" in data
+    )
+    page = query.page_of(
+        filters.qs.prefetch_related("assigned_to"), sort=sort, size=size, cursor=cursor
+    )
+    total = query.count(filters.qs)
+    return {
+        "page": page,
+        "size": size,
+        "tags": _tags_of(page),
+        "total": min(total, query.COUNT_LIMIT),
+        "more_than_total": total > query.COUNT_LIMIT,
+        "headers": [_header(request.GET, c, sort) for c in columns.shown(preference)],
+        "links": _links(request.GET, page),
+        "bulk": _bulk_choices(),
+    }
+
+
+def sort_of(data: QueryDict) -> str:
+    sort = str(data.get("sort", ""))
+    return sort if sort.lstrip("-") in query.SORT_COLUMNS else query.DEFAULT_SORT
+
+
+def _tags_of(page: query.Page) -> dict[int, Tag]:
+    keys = {key for study in page.studies for key in study.tags}
+    return Tag.objects.in_bulk(keys) if keys else {}
+
+
+def _bulk_choices() -> dict[str, Any]:
+    """What several studies may be given at once; read only by a page that offers it."""
+    return {
+        "readers": worklist.readers(),
+        "priorities": Priority.choices,
+        "statuses": ReadingStatus.choices,
+        "tags": Tag.objects.filter(is_retired=False).order_by("name"),
+    }
+
+
+def _number(data: QueryDict, name: str) -> int | None:
+    text = str(data.get(name, ""))
+    return int(text) if text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004 - bigint
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A column's head; `address` sorts by it, empty where it cannot be sorted by."""
+
+    label: str
+    address: str
+    aria_sort: str
+
+
+def _header(address: QueryDict, column: columns.Column, sort: str) -> Header:
+    name = column.sort
+    if not name:
+        return Header(column.label, "", "")
+    directions = {name: "ascending", f"-{name}": "descending"}
+    newest_first = name == "date"
+    following = f"-{name}" if sort == name or (newest_first and sort != f"-{name}") else name
+    return Header(column.label, _address(address, sort=following), directions.get(sort, "none"))
+
+
+def _links(address: QueryDict, page: query.Page) -> dict[str, str]:
+    links = {}
+    if page.has_previous and page.studies:
+        links["first"] = _address(address)
+        links["previous"] = _address(address, before=page.studies[0].pk)
+    if page.has_next and page.studies:
+        links["next"] = _address(address, after=page.studies[-1].pk)
+        links["last"] = _address(address, end=1)
+    return links
+
+
+def _address(address: QueryDict, **changes: object) -> str:
+    """The same search at another place or in another order; no patient data stands in it."""
+    wanted = address.copy()
+    for name in ("after", "before", "end"):
+        wanted.pop(name, None)
+    for name, value in changes.items():
+        wanted[name] = str(value)
+    return f"?{wanted.urlencode()}"
