@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from studies import changes, query
 from studies.api.serializers import ChangesSerializer
+from studies.api.views import refuse_patient_data
 from studies.errors import InvalidQueryError
 from studies.filters import StudyFilter, words_of
 from studies.search_words import Kind
@@ -31,6 +32,7 @@ class ChangesView(APIView):
         ],
     )
     def get(self, request: Request) -> Response:
+        refuse_patient_data(request)
         search = recall(request._request, request.query_params)  # noqa: SLF001 - the session's
         if search is None:
             raise ValidationError("That search was of another session. Load the list again.")

@@ -46,15 +46,16 @@ class StudyListView(APIView):
         ],
     )
     def get(self, request: Request) -> Response:
-        if named := set(PATIENT_FIELDS) & set(request.query_params):
-            raise ValidationError(
-                {
-                    name: ["Patient data does not belong in an address: POST to search/."]
-                    for name in named
-                }
-            )
+        refuse_patient_data(request)
         data = request.query_params.dict() | {"modality": request.query_params.getlist("modality")}
         return _answer(request, {name: value for name, value in data.items() if value})
+
+
+def refuse_patient_data(request: Request) -> None:
+    """Raise ValidationError where the address names a patient."""
+    if named := set(PATIENT_FIELDS) & set(request.query_params):
+        reason = "Patient data does not belong in an address: POST to search/."
+        raise ValidationError({name: [reason] for name in named})
 
 
 class StudySearchView(APIView):
