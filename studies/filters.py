@@ -39,12 +39,13 @@ def _have_few_words(text: str) -> None:
         raise ValidationError(f"Search for at most {MAX_WORDS} words.")
 
 
-def _readers() -> list[tuple[str, str]]:
+def reader_choices() -> list[tuple[str, str]]:
     people = [(str(reader.pk), reader.display_name) for reader in worklist.readers()]
     return [(ME, "Me"), (NOBODY, "Nobody"), *people]
 
 
-def _tags() -> list[tuple[str, str]]:
+def tag_choices() -> list[tuple[str, str]]:
+    """Retired ones among them: studies keep them."""
     return [(str(tag.pk), tag.name) for tag in Tag.objects.order_by("name")]
 
 
@@ -96,10 +97,10 @@ class StudyFilter(django_filters.FilterSet):
         label="Priority", choices=Priority.choices, empty_label="Any", method="by_priority"
     )
     assigned_to = django_filters.ChoiceFilter(
-        label="Reader", choices=_readers, empty_label="Any", method="by_reader"
+        label="Reader", choices=reader_choices, empty_label="Any", method="by_reader"
     )
     tag = django_filters.ChoiceFilter(
-        label="Tag", choices=_tags, empty_label="Any", method="by_tag"
+        label="Tag", choices=tag_choices, empty_label="Any", method="by_tag"
     )
     modality = ModalityFilter(
         label="Modality",

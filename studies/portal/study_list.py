@@ -9,9 +9,15 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from studies import access, changes, query, saved_searches, searches, worklist
+from studies import access, changes, query, saved_searches, searches
 from studies.errors import NotFoundError
-from studies.filters import COMMON_MODALITIES, PATIENT_FIELDS, StudyFilter, words_of
+from studies.filters import (
+    COMMON_MODALITIES,
+    PATIENT_FIELDS,
+    StudyFilter,
+    reader_choices,
+    words_of,
+)
 from studies.models import ListPreference, Priority, ReadingStatus, Tag
 from studies.models.worklist import Density
 from studies.portal import columns
@@ -36,7 +42,8 @@ def study_list(request: HttpRequest) -> HttpResponse:
     filters = search_of(request, request.GET)
     if filters is None:
         return redirect(f"{request.path}?all=1")
-    context = _around(request, filters, preference)
+    choices = _choices(filters.form)
+    context = _around(request, filters, preference) | choices
     if filters.is_valid():
         context["mark"] = changes.mark()  # before the page: what comes in between is told later
         context |= _page(request, filters, preference)
@@ -96,6 +103,22 @@ def _permissions(request: HttpRequest) -> dict[str, bool]:
     }
 
 
+def _choices(form: Form) -> dict[str, Any]:
+    """Readers and tags, read once for the filters, the rows and what chosen rows may be given."""
+    readers, tags = reader_choices(), list(Tag.objects.order_by("name"))
+    form.fields["assigned_to"].choices = readers  # type: ignore[attr-defined]
+    form.fields["tag"].choices = [(str(tag.pk), tag.name) for tag in tags]  # type: ignore[attr-defined]
+    return {
+        "tags": {tag.pk: tag for tag in tags},
+        "bulk": {
+            "readers": readers,
+            "priorities": Priority.choices,
+            "statuses": ReadingStatus.choices,
+            "tags": [tag for tag in tags if not tag.is_retired],
+        },
+    }
+
+
 def _modalities(form: Form) -> dict[str, Any]:
     """The choices at hand, the others, and whether one of those is made."""
     choices = list(form["modality"].subwidgets)
@@ -124,33 +147,16 @@ def _page(request: HttpRequest, filters: StudyFilter, preference: ListPreference
     return {
         "page": page,
         "size": size,
-        "tags": _tags_of(page),
         "total": min(total, query.COUNT_LIMIT),
         "more_than_total": total > query.COUNT_LIMIT,
         "headers": [_header(request.GET, c, sort) for c in columns.shown(preference)],
         "links": _links(request.GET, page),
-        "bulk": _bulk_choices(),
     }
 
 
 def sort_of(data: QueryDict) -> str:
     sort = str(data.get("sort", ""))
     return sort if sort.lstrip("-") in query.SORT_COLUMNS else query.DEFAULT_SORT
-
-
-def _tags_of(page: query.Page) -> dict[int, Tag]:
-    keys = {key for study in page.studies for key in study.tags}
-    return Tag.objects.in_bulk(keys) if keys else {}
-
-
-def _bulk_choices() -> dict[str, Any]:
-    """What several studies may be given at once; read only by a page that offers it."""
-    return {
-        "readers": worklist.readers(),
-        "priorities": Priority.choices,
-        "statuses": ReadingStatus.choices,
-        "tags": Tag.objects.filter(is_retired=False).order_by("name"),
-    }
 
 
 def _number(data: QueryDict, name: str) -> int | None:

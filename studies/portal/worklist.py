@@ -13,6 +13,7 @@ from accounts.models import User
 from studies import access, deletion, query, worklist
 from studies.errors import ArchiveError, GoneError, InvalidQueryError, NotFoundError
 from studies.models import Priority, ReadingStatus, Study, Tag
+from studies.search_words import ME, NOBODY
 
 # Comments of a study's page; the newest.
 MAX_COMMENTS = 100
@@ -48,9 +49,9 @@ def _steps(request: HttpRequest, data: QueryDict) -> dict[str, Callable[[str], o
 
 
 def _reader(request: HttpRequest, value: str) -> User | None:
-    if not value:
+    if value in ("", NOBODY):
         return None
-    key = request.user.pk if value == "me" else _key(value)
+    key = request.user.pk if value == ME else _key(value)
     reader = worklist.readers().filter(pk=key).first()
     if reader is None:
         raise InvalidQueryError("Studies are assigned to people who may report.")

@@ -15,7 +15,17 @@ from studies import exporting
 from studies.models import Patient, Study
 
 pytestmark = pytest.mark.django_db
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", '=HYPERLINK("http://x")']
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    " =1",
+    "\uff1d1",
+    '=HYPERLINK("http://x")',
+]
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
@@ -113,7 +123,7 @@ def test_an_export_is_told_with_the_number_of_its_rows(client, two_studies):
     acted.connect(listen)
     try:
         client.get("/list/export.csv")
-        client.post("/list/chosen.xlsx", {"study": ["1.1", "9.9"]})
+        client.post("/list/chosen.xlsx", {"study": ["1.1", "9.9"]}).close()
     finally:
         acted.disconnect(listen)
 

@@ -200,7 +200,9 @@ def test_a_search_that_is_not_there_any_more_leads_to_all_studies_and_says_so(cl
 
 def heads(page) -> list[str]:
     table = page.content.decode().split('<table class="table')[1]
-    return [text.strip() for text in re.findall(r"<th[^>]*>\s*(?:<a[^>]*>)?([^<]*)", table)][1:]
+    return [text.strip() for text in re.findall(r"<th scope[^>]*>\s*(?:<a[^>]*>)?([^<]*)", table)][
+        1:
+    ]
 
 
 def test_columns_are_shown_in_the_order_that_a_person_keeps(client, studies):

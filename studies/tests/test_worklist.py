@@ -335,7 +335,7 @@ def test_a_role_without_the_permission_deletes_nothing(client, several):
 @pytest.mark.parametrize("studies", [[], [f"1.{n}" for n in range(501)]])
 def test_none_and_too_many_studies_are_refused(reader, studies):
     with pytest.raises(InvalidQueryError, match="1 to 500"):
-        worklist.each(studies, lambda uid: None)
+        worklist.each(studies, str)
 
 
 def test_an_address_to_go_back_to_is_one_of_the_list(client, several):
