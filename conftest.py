@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
 from pytest_django.plugin import blocking_manager_key
 
@@ -19,6 +20,7 @@ ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 # Test marker → programs it needs and the Debian packages that bring them.
 NEEDS = {
     "browser": ({"chromium"}, "chromium"),
+    "redis": ({"redis-server"}, "redis-server"),
     "peer": (
         {"dcmdump", "Orthanc", ORTHANC_DICOMWEB, "pgbouncer", "strace"},
         "dcmtk orthanc orthanc-dicomweb pgbouncer strace",
@@ -64,6 +66,19 @@ def pytest_runtest_teardown(
         with item.config.stash[blocking_manager_key].unblock():
             connection.creation.deserialize_db_from_string(connection._test_serialized_contents)  # noqa: SLF001
         ContentType.objects.clear_cache()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_in_spite_of_triggers() -> Iterator[None]:
+    """The audit trail refuses to be emptied, as a transactional test does with all tables."""
+    sql_flush = DatabaseOperations.sql_flush
+
+    def without_triggers(*args: Any, **kwargs: Any) -> list[str]:
+        return ["SET LOCAL session_replication_role = replica", *sql_flush(*args, **kwargs)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", without_triggers)
+        yield
 
 
 def _is_transactional(item: pytest.Item) -> bool:

@@ -260,3 +260,28 @@ def may_share(viewer: Viewer) -> bool:
 def may_break_glass(viewer: Viewer) -> bool:
     """Whether this person may open any patient in an emergency."""
     return viewer.is_active and viewer.has_perm("studies.break_glass")
+
+
+def may_assign(viewer: Viewer) -> bool:
+    """Whether this person may say who reads what they may see."""
+    return viewer.is_active and viewer.has_perm("studies.assign_study")
+
+
+def may_prioritise(viewer: Viewer) -> bool:
+    """Whether this person may say how soon what they may see wants to be read."""
+    return viewer.is_active and viewer.has_perm("studies.prioritise_study")
+
+
+def may_tag(viewer: Viewer) -> bool:
+    """Whether this person may tag what they may see."""
+    return viewer.is_active and viewer.has_perm("studies.tag_study")
+
+
+def may_comment(viewer: Viewer) -> bool:
+    """Whether this person may comment on what they may see."""
+    return viewer.is_active and viewer.has_perm("studies.comment_study")
+
+
+def may_export(viewer: Viewer) -> bool:
+    """Whether this person may take lists of what they may see out of the portal."""
+    return viewer.is_active and viewer.has_perm("studies.export_studies")

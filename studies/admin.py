@@ -62,12 +62,41 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        note(self.act_of_listing(request))
         told = {"subtitle": f"Counts stop at {BoundedPaginator.LIMIT:,}."}
         return super().changelist_view(request, told | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Whoever does not see every study sees here what they see elsewhere."""
         return visible_to(request.user, super().get_queryset(request))
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            note(self.act_of_opening(row))
+        return row
+
+    def act_of_listing(self, request: HttpRequest) -> Act:
+        listed = f"{self.model._meta.verbose_name_plural} listed"
+        said = {name: value for name, value in request.GET.dict().items() if value}
+        return Act(action=Action.SEARCH, what=listed, detail=said)
+
+    def act_of_opening(self, row: Any) -> Act:
+        """Of a record that is shown: whose it is, and of which study, as far as it says."""
+        about = row
+        for parent in ("report", "series", "study", "deletion"):
+            about = getattr(about, parent, about)
+        study_uid = getattr(about, "study_instance_uid", "")
+        is_patient = isinstance(row, Patient)
+        return Act(
+            action=Action.VIEW,
+            what=f"{row._meta.verbose_name} opened in the administration",
+            study_uids=[study_uid] if study_uid else [],
+            patients=[(row.patient_id, row.issuer_of_patient_id)] if is_patient else [],
+            detail={"record": row._meta.label_lower, "key": str(row.pk)},
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -21,6 +21,8 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
 from django.db import transaction
 
+from accounts.acts import Act, Action, note
+from accounts.acts import Outcome as ActOutcome
 from studies import index, signals, storage
 from studies.dicom.multipart import Readable
 from studies.dicom.parse import ParsedInstance, parse_instance
@@ -333,7 +335,7 @@ def _store(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
     for gathered in again:
         # Spare the object store what the archive already holds.
         if _held(gathered) and _difference(gathered) is None:
-            yield gathered.result(Outcome.ALREADY_STORED)
+            yield _already_stored(gathered)
         else:
             yield from _put_and_index([gathered])
 
@@ -361,6 +363,7 @@ def _index(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
             instances = index.index_instances([(one.parsed, one.stored_object) for one in group])
             for instance, one in zip(instances, group, strict=True):
                 signals.instance_stored.send(sender=Instance, instance=instance, parsed=one.parsed)
+            _note("instances stored", group)
     # A row that we had just seen may be deleted by somebody before it is locked.
     except (*_IN_THE_WAY, DatabaseError, ObjectDoesNotExist) as error:
         if len(group) > 1:
@@ -386,6 +389,11 @@ def _judge(
         return _keep_conflict(gathered, reason)
     # Somebody else stored the same between our look and our lock.
     storage.delete(gathered.stored_object.object_key)
+    return _already_stored(gathered)
+
+
+def _already_stored(gathered: _Gathered) -> StoreResult:
+    _note("instances sent again", [gathered], is_change=False)
     return gathered.result(Outcome.ALREADY_STORED)
 
 
@@ -420,5 +428,29 @@ def _keep_conflict(gathered: _Gathered, reason: InstanceConflict.Reason) -> Stor
         source=stored_object.source,
         source_detail=stored_object.source_detail,
     )
-    _keep_once(InstanceConflict, conflict)
+    with transaction.atomic():
+        _keep_once(InstanceConflict, conflict)
+        _note("instance kept apart", [gathered], outcome=ActOutcome.FAILED)
     return gathered.result(Outcome.CONFLICT, str(reason.label))
+
+
+def _note(
+    what: str,
+    group: Sequence[_Gathered],
+    *,
+    outcome: ActOutcome = ActOutcome.SUCCESS,
+    is_change: bool = True,
+) -> None:
+    """Tell of instances of one study; a group of them is one act."""
+    provenance = group[0].stored_object
+    note(
+        Act(
+            action=Action.UPLOAD,
+            what=what,
+            outcome=outcome,
+            study_uids=[group[0].parsed.study_instance_uid],
+            object_uids=[gathered.uid for gathered in group],
+            detail={"source": provenance.source, "from": provenance.source_detail},
+            is_change=is_change,
+        )
+    )

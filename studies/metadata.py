@@ -21,6 +21,7 @@ from studies.dicom.json_model import dumps
 from studies.errors import NotFoundError
 from studies.gzip_parts import Part
 from studies.models import Instance, Series, SeriesMetadata
+from studies.noting import note_read
 
 # Of what is made here; another number makes all of it anew.
 _FORM = 2
@@ -43,6 +44,7 @@ def series_of_study(viewer: Viewer, study_uid: str) -> list[Series]:
     series = list(visible_to(viewer, found).order_by("series_number", "id"))
     if not series:
         raise retrieve.absence(viewer, study_uid)
+    note_read(viewer, study_uid)
     return series
 
 

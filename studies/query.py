@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -28,8 +29,12 @@ from studies.dicom.attributes import Level
 from studies.dicom.names import fold
 from studies.matching import ROWS, Options, Sql, condition, equals
 from studies.models import Series, StoredObject, Study
+from studies.noting import note_search
 
 M = TypeVar("M", bound=Model)
+
+# Words of fewer letters have no trigram of their own, by which a part of a text is found.
+_INDEXED_LETTERS = 3
 
 # --- The study list ------------------------------------------------------------------------------
 
@@ -51,8 +56,15 @@ def with_accession_number(queryset: QuerySet[Study], text: str) -> QuerySet[Stud
 def with_patient_name(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
     """Every word is part of the name, in any order, case, accent and script."""
     for word in fold(text).split():
-        queryset = queryset.filter(patient_name_folded__contains=word)
+        queryset = queryset.filter(_in_name(word))
     return queryset
+
+
+def _in_name(word: str) -> Q:
+    """A folded word is part of the name; one too short for the index begins a part of it."""
+    if len(word) < _INDEXED_LETTERS:
+        return Q(patient_name_folded__regex=f"(^|[ =]){re.escape(word)}")
+    return Q(patient_name_folded__contains=word)
 
 
 def with_description(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
@@ -88,7 +100,7 @@ def with_identity(
     for column in identifiers:
         condition |= Q(_begins(column, text))
     if words := fold(text).split():
-        condition |= Q(*(Q(patient_name_folded__contains=word) for word in words))
+        condition |= Q(*map(_in_name, words))
     return queryset.filter(condition)
 
 
@@ -97,9 +109,29 @@ def with_modalities(queryset: QuerySet[Study], modalities: Iterable[str]) -> Que
     return queryset.filter(modalities_in_study__overlap=list(modalities))
 
 
-def with_reading_status(queryset: QuerySet[Study], status: str) -> QuerySet[Study]:
-    """How far the report is, see `ReadingStatus`."""
-    return queryset.filter(reading_status=status)
+def with_reading_status(queryset: QuerySet[Study], *statuses: str) -> QuerySet[Study]:
+    """How far the report is, see `ReadingStatus`: one of these."""
+    return queryset.filter(_is_one_of("reading_status", statuses))
+
+
+def with_priority(queryset: QuerySet[Study], *priorities: str) -> QuerySet[Study]:
+    """How soon it wants to be read, see `Priority`: one of these."""
+    return queryset.filter(_is_one_of("priority", priorities))
+
+
+def _is_one_of(column: str, values: Sequence[str]) -> Q:
+    """Equality where there is but one, by which an index of that value alone is found."""
+    return Q(**{column: values[0]}) if len(values) == 1 else Q(**{f"{column}__in": values})
+
+
+def with_reader(queryset: QuerySet[Study], reader: int | None) -> QuerySet[Study]:
+    """Assigned to the user with this key; None for those assigned to nobody."""
+    return queryset.filter(assigned_to=reader) if reader else queryset.filter(assigned_to=None)
+
+
+def with_tag(queryset: QuerySet[Study], tag: int) -> QuerySet[Study]:
+    """Tagged with the tag of this key; its index holds no study without tags."""
+    return queryset.filter(~Q(tags=[]), tags__contains=[tag])
 
 
 def since(queryset: QuerySet[Study], day: datetime.date) -> QuerySet[Study]:
@@ -130,7 +162,7 @@ SORT_COLUMNS = {
 }
 DEFAULT_SORT = "-date"
 # Beyond this the count says "more than"; counting on would cost more than the page.
-COUNT_LIMIT = 100_000
+COUNT_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +275,11 @@ _TABLES = {
 }
 _NEWEST_STUDIES_FIRST = ["study.study_moment DESC", "study.id DESC"]
 _PARENTS = ("study.study_instance_uid", "series.series_instance_uid")
+_SEARCHED = {
+    Level.STUDY: "studies searched",
+    Level.SERIES: "series searched",
+    Level.INSTANCE: "instances searched",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +369,7 @@ def search(
     for column, uid in zip(_PARENTS, parents, strict=False):
         matching &= equals(column, uid)
     order = _order(level, is_nested=bool(parents))
+    note_search(viewer, _SEARCHED[level], keys, study_uids=parents[:1])
     return Search(level, matching, order)
 
 

@@ -36,6 +36,7 @@ from studies.dicom.pixel_element import (
 )
 from studies.errors import GoneError, NotAvailableError, NotFoundError
 from studies.models import DeletedInstance, Instance, Series, StoredObject, Study
+from studies.noting import IMAGES_READ, note_read
 
 AS_STORED = "*"
 # Of a study that is on its way out so many instances are in memory, and never more.
@@ -57,6 +58,7 @@ def find_study(viewer: Viewer, study_uid: str) -> Study:
     study: Study | None = visible_to(viewer, found).first()
     if study is None:
         raise absence(viewer, study_uid)
+    note_read(viewer, study_uid)
     return study
 
 
@@ -68,6 +70,7 @@ def find_series(viewer: Viewer, study_uid: str, series_uid: str) -> Series:
     series: Series | None = visible_to(viewer, found).first()
     if series is None:
         raise absence(viewer, study_uid, series_uid)
+    note_read(viewer, study_uid)
     return series
 
 
@@ -92,6 +95,7 @@ def find_instance(viewer: Viewer, study_uid: str, series_uid: str, sop_uid: str)
     instance = found.defer(*_NOT_FOR_CONTENT).first()
     if instance is None:
         raise absence(viewer, study_uid, series_uid, sop_uid)
+    note_read(viewer, study_uid, IMAGES_READ)
     return instance
 
 
@@ -152,6 +156,7 @@ def find_instance_set(
     )
     if not rows:
         raise absence(viewer, study_uid, series_uid, sop_uid)
+    note_read(viewer, study_uid, IMAGES_READ)
     overlaid = found.filter(is_overlaid=True) if any(row[-1] for row in rows) else found.none()
     state = repr((rows, list(overlaid.values_list(*_identity_columns()))))
     return InstanceSet(
@@ -219,6 +224,7 @@ def find_frames(
         row = cursor.fetchone()
     if row is None:
         raise absence(viewer, study_uid, series_uid, sop_uid)
+    note_read(viewer, study_uid, IMAGES_READ)
     starts_count, starts, *columns = row
     instance = _instance_of_a_frame(columns)
     count = content.count_frames(instance, starts_count)

@@ -16,6 +16,7 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from accounts.acts import Act, Action, note
 from accounts.roles import Role
 from studies import storage
 from studies.dicom.names import PersonName
@@ -128,11 +129,16 @@ def seed_studies(
         if missing:
             with transaction.atomic():
                 written.add(_write(missing, phantoms))
+                _note(Action.UPLOAD, "fictitious studies written", len(missing))
         progress(len(records))
     with connection.cursor() as cursor:
         for model in (Patient, Study, Series, Instance):
             cursor.execute(f"ANALYZE {model._meta.db_table}")
     return written
+
+
+def _note(action: Action, what: str, number: int) -> None:
+    note(Act(action=action, what=what, detail={"number": str(number)}, is_change=True))
 
 
 def _without_known(records: list[StudyRecord]) -> list[StudyRecord]:
@@ -409,6 +415,7 @@ def remove_seeded() -> int:
         StudyScope.objects.filter(group__name=Role.CLINICIAN, institution_name__in=names).delete()
         keys = list(phantoms.values_list("object_key", "thumbnail_key"))
         phantoms.delete()
+        _note(Action.DELETE, "fictitious instances removed", removed)
     for key in (key for pair in keys for key in pair if key):
         storage.delete(key)
     return removed

@@ -167,7 +167,6 @@ def test_text_survives_a_lost_connection_an_ended_session_and_a_page_that_is_lef
 
 
 def test_text_that_was_kept_is_not_lost_where_another_version_was_saved(page, study):
-    page.on("dialog", lambda dialog: dialog.accept())  # the warning on leaving
     open_report(page, study)
     page.route("**/report/", lambda route: route.abort())
     page.fill("#panel-report textarea[name=findings]", "Mine.")

@@ -15,6 +15,7 @@ from studies.dicomweb.media_types import DICOM_JSON, parse_accept, prefers_xml
 from studies.dicomweb.models import as_array, as_xml_parts
 from studies.dicomweb.payload import base_url, etag_of, started, unless_unchanged
 from studies.models import Series
+from studies.noting import note_read
 
 
 @require_safe
@@ -75,6 +76,7 @@ def retrieve_instance_metadata(
     headers = list(retrieve.retrieve_metadata(found, base_url=base_url(request)))
     if not headers:
         raise retrieve.absence(request.user, study, series, instance)
+    note_read(request.user, study)
     etag = etag_of(headers, as_xml, is_strong=False)
     json = partial(HttpResponse, as_array(headers), DICOM_JSON)
     xml = partial(_xml, request, headers)

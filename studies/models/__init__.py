@@ -24,7 +24,8 @@ from studies.models.report import (
 )
 from studies.models.series import Series
 from studies.models.site import Site, StudyScope
-from studies.models.study import ReadingStatus, Study
+from studies.models.study import Priority, ReadingStatus, Study
+from studies.models.worklist import ListPreference, SavedSearch, StudyComment, Tag
 
 __all__ = [
     "Addendum",
@@ -34,15 +35,18 @@ __all__ = [
     "HangingProtocol",
     "Instance",
     "InstanceConflict",
+    "ListPreference",
     "Notification",
     "Patient",
     "Presentation",
+    "Priority",
     "QuarantinedInput",
     "ReadingStatus",
     "ReceivedObject",
     "ReferringName",
     "Report",
     "ReportTemplate",
+    "SavedSearch",
     "Series",
     "SeriesMetadata",
     "ShareLink",
@@ -50,7 +54,9 @@ __all__ = [
     "Source",
     "StoredObject",
     "Study",
+    "StudyComment",
     "StudyFollower",
     "StudyGrant",
     "StudyScope",
+    "Tag",
 ]

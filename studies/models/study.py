@@ -1,7 +1,8 @@
 """Study (PS3.3 C.7.2): one row holds all that a line of the study list shows."""
 
-from typing import Self
+from typing import Any, Self
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
@@ -28,6 +29,24 @@ class ReadingStatus(models.TextChoices):
     UNREAD = "unread", "Unread"
     IN_PROGRESS = "in-progress", "In progress"
     REPORTED = "reported", "Reported"
+
+
+class Priority(models.TextChoices):
+    """How soon a study wants to be read."""
+
+    ROUTINE = "routine", "Routine"
+    URGENT = "urgent", "Urgent"
+    STAT = "stat", "Stat"
+
+
+class TransactionField(models.Field):  # type: ignore[type-arg]  # only stubs know its types
+    """Number of a transaction that wrote a row: which snapshots see it, and which do not yet."""
+
+    def db_type(self, connection: Any) -> str:  # noqa: ARG002 - Django's signature
+        return "xid8"
+
+
+_THIS_TRANSACTION = models.Func(function="pg_current_xact_id", output_field=TransactionField())
 
 
 class StudyQuerySet(models.QuerySet["Study"]):
@@ -85,8 +104,27 @@ class Study(PatientIdentity):
         "reading", max_length=16, choices=ReadingStatus.choices, db_default=ReadingStatus.UNREAD
     )
 
+    priority = models.CharField(
+        max_length=16, choices=Priority.choices, db_default=Priority.ROUTINE
+    )
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="assigned_studies",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
+    # Keys of `Tag`: here, so that a list of studies of a tag joins nothing. A tag is never deleted.
+    tags = ArrayField(models.IntegerField(), blank=True, db_default=[])
+    number_of_comments = models.IntegerField(db_default=0)
+
     received_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    # When it came, and when last changed by what may bring it into somebody's list: a trigger
+    # moves the latter. Transactions and not times, since one that commits late is later for others.
+    arrived_in = TransactionField(null=True, editable=False, db_default=_THIS_TRANSACTION)
+    changed_in = TransactionField(null=True, editable=False, db_default=_THIS_TRANSACTION)
 
     objects = StudyQuerySet.as_manager()
 
@@ -95,6 +133,11 @@ class Study(PatientIdentity):
         permissions = [
             ("annotate_study", "Can save measurements and key images"),
             ("view_every_study", "Can see the studies of every site"),
+            ("assign_study", "Can assign a study to a reader"),
+            ("prioritise_study", "Can say how soon a study wants to be read"),
+            ("tag_study", "Can tag a study"),
+            ("comment_study", "Can comment on a study"),
+            ("export_studies", "Can export lists of studies"),
         ]
         constraints = [
             # Not unique=True, which brings a second index for patterns that nobody searches by.
@@ -116,6 +159,9 @@ class Study(PatientIdentity):
             models.CheckConstraint(
                 condition=models.Q(reading_status__in=ReadingStatus.values),
                 name="reading_status_is_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(priority__in=Priority.values), name="priority_is_known"
             ),
         ]
         indexes = [
@@ -145,6 +191,19 @@ class Study(PatientIdentity):
                 condition=models.Q(reading_status=ReadingStatus.REPORTED),
                 name="study_reported",
             ),
+            # Few studies are urgent, assigned or tagged: those that are not cost nothing here.
+            models.Index(
+                fields=["priority", "-study_moment", "-id"],
+                condition=~models.Q(priority=Priority.ROUTINE),
+                name="study_urgent",
+            ),
+            models.Index(
+                fields=["assigned_to", "-study_moment", "-id"],
+                condition=models.Q(assigned_to__isnull=False),
+                name="study_assigned",
+            ),
+            GinIndex(fields=["tags"], condition=~models.Q(tags=[]), name="study_by_tag"),
+            models.Index(fields=["changed_in"], name="study_by_transaction"),
             models.Index(fields=["patient_name_folded", "id"], name="study_in_order_of_name"),
             models.Index(fields=["patient_id", "id"], name="study_in_order_of_patient_id"),
             models.Index(fields=["accession_number", "id"], name="study_in_order_of_accession"),

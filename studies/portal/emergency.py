@@ -9,11 +9,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.limits import retry_after
-from studies import emergency
+from studies import emergency, searches
 from studies.access import may_break_glass
 from studies.errors import InvalidAccessError, NotFoundError, NotPermittedError
 from studies.models import EmergencyAccess
-from studies.portal import searches
 from studies.portal.forms import EmergencyForm
 
 

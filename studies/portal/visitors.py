@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponseBase
 
-from accounts.middleware import PROGRAM_PREFIXES
+from accounts.answers import is_of_a_program
 from studies.access import SharedVisitor
 from studies.models import ShareLink
 from studies.sharing import find_visitor
@@ -56,7 +56,7 @@ class SharedVisitorMiddleware:
             return  # the link has ended: they are nobody again
         if _is_for(visitor, request, match.view_name, view_kwargs):
             request.user = visitor
-        elif request.path_info.startswith(PROGRAM_PREFIXES):
+        elif is_of_a_program(request):
             raise Http404
 
 
