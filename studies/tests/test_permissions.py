@@ -181,6 +181,8 @@ def test_no_address_of_the_archive_is_missing_from_these_tests():
         *(f"api/studies/<uid:study>/report/{act}/" for act in ("signature", "addenda", "pdf")),
         "studies/<uid:study>/follow/",
         "api/health/",
+        # For whoever has no token yet: see accounts/tests/test_signed_tokens.py.
+        *(f"api/token/{act}" for act in ("", "refresh/", "revoke/")),
     }
 
     ours = {r for r in _routes(resolver) if r.startswith(("studies/", "api/", "dicom-web/"))}
