@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -20,6 +20,7 @@ ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 # Test marker → programs it needs and the Debian packages that bring them.
 NEEDS = {
     "browser": ({"chromium"}, "chromium"),
+    "redis": ({"redis-server"}, "redis-server"),
     "peer": (
         {"dcmdump", "Orthanc", ORTHANC_DICOMWEB, "pgbouncer", "strace"},
         "dcmtk orthanc orthanc-dicomweb pgbouncer strace",
@@ -145,14 +146,19 @@ def object_store(settings, tmp_path) -> Path:
 
 @pytest.fixture
 def sign_in(db) -> Callable[..., Client]:
-    """A client signed in with a role, or with none."""
+    """A client signed in with a role, or with none.
 
-    def sign_in(role: str | None = "radiologist") -> Client:
+    Clinicians see the sites that they are given, which is none unless they are to see every study.
+    """
+
+    def sign_in(role: str | None = "radiologist", *, sees_every_study: bool = False) -> Client:
         user = get_user_model().objects.create_user(
             username=f"{role or 'nobody'}-1", password="a password for tests"
         )
         if role:
             user.groups.add(Group.objects.get(name=role))
+        if sees_every_study:
+            user.user_permissions.add(Permission.objects.get(codename="view_every_study"))
         client = Client()
         client.force_login(user)
         return client
@@ -170,6 +176,21 @@ def client(sign_in) -> Client:
 def django_client() -> Client:
     """A stranger's: not signed in."""
     return Client()
+
+
+@pytest.fixture
+def acts() -> Iterator[list[Any]]:
+    """What is told meanwhile of who did what, see `accounts.acts`."""
+    from accounts.acts import acted  # noqa: PLC0415
+
+    told: list[Any] = []
+
+    def tell(sender: object, act: object, **_: object) -> None:
+        told.append(act)
+
+    acted.connect(tell)
+    yield told
+    acted.disconnect(tell)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.middleware import PROGRAM_PREFIXES
+from accounts.answers import PROGRAM_PREFIXES
 from monitoring.serializers import HealthSerializer
 
 

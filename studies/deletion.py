@@ -131,6 +131,7 @@ def _parents(study: Study, instances: list[Instance]) -> dict[str, Any]:
         addenda = Addendum.objects.filter(report__study=study)
         parents["reports"] = [_columns(row) for row in Report.objects.filter(study=study)]
         parents["addenda"] = [_columns(row) for row in addenda]
+        parents["comments"] = [_columns(row) for row in study.comments.all()]
     return parents
 
 

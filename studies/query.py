@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -22,7 +23,8 @@ from django.db.models import (
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains, StartsWith
 
-from studies.access import Viewer, may_see, visible_to
+from studies.access import Viewer, visible_to
+from studies.access import condition as visibility
 from studies.dicom.attributes import Level
 from studies.dicom.names import fold
 from studies.matching import ROWS, Options, Sql, condition, equals
@@ -30,6 +32,9 @@ from studies.models import Series, StoredObject, Study
 from studies.noting import note_search
 
 M = TypeVar("M", bound=Model)
+
+# Words of fewer letters have no trigram of their own, by which a part of a text is found.
+_INDEXED_LETTERS = 3
 
 # --- The study list ------------------------------------------------------------------------------
 
@@ -51,8 +56,15 @@ def with_accession_number(queryset: QuerySet[Study], text: str) -> QuerySet[Stud
 def with_patient_name(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
     """Every word is part of the name, in any order, case, accent and script."""
     for word in fold(text).split():
-        queryset = queryset.filter(patient_name_folded__contains=word)
+        queryset = queryset.filter(_in_name(word))
     return queryset
+
+
+def _in_name(word: str) -> Q:
+    """A folded word is part of the name; one too short for the index begins a part of it."""
+    if len(word) < _INDEXED_LETTERS:
+        return Q(patient_name_folded__regex=f"(^|[ =]){re.escape(word)}")
+    return Q(patient_name_folded__contains=word)
 
 
 def with_description(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
@@ -88,7 +100,7 @@ def with_identity(
     for column in identifiers:
         condition |= Q(_begins(column, text))
     if words := fold(text).split():
-        condition |= Q(*(Q(patient_name_folded__contains=word) for word in words))
+        condition |= Q(*map(_in_name, words))
     return queryset.filter(condition)
 
 
@@ -97,9 +109,29 @@ def with_modalities(queryset: QuerySet[Study], modalities: Iterable[str]) -> Que
     return queryset.filter(modalities_in_study__overlap=list(modalities))
 
 
-def with_reading_status(queryset: QuerySet[Study], status: str) -> QuerySet[Study]:
-    """How far the report is, see `ReadingStatus`."""
-    return queryset.filter(reading_status=status)
+def with_reading_status(queryset: QuerySet[Study], *statuses: str) -> QuerySet[Study]:
+    """How far the report is, see `ReadingStatus`: one of these."""
+    return queryset.filter(_is_one_of("reading_status", statuses))
+
+
+def with_priority(queryset: QuerySet[Study], *priorities: str) -> QuerySet[Study]:
+    """How soon it wants to be read, see `Priority`: one of these."""
+    return queryset.filter(_is_one_of("priority", priorities))
+
+
+def _is_one_of(column: str, values: Sequence[str]) -> Q:
+    """Equality where there is but one, by which an index of that value alone is found."""
+    return Q(**{column: values[0]}) if len(values) == 1 else Q(**{f"{column}__in": values})
+
+
+def with_reader(queryset: QuerySet[Study], reader: int | None) -> QuerySet[Study]:
+    """Assigned to the user with this key; None for those assigned to nobody."""
+    return queryset.filter(assigned_to=reader) if reader else queryset.filter(assigned_to=None)
+
+
+def with_tag(queryset: QuerySet[Study], tag: int) -> QuerySet[Study]:
+    """Tagged with the tag of this key; its index holds no study without tags."""
+    return queryset.filter(~Q(tags=[]), tags__contains=[tag])
 
 
 def since(queryset: QuerySet[Study], day: datetime.date) -> QuerySet[Study]:
@@ -130,7 +162,7 @@ SORT_COLUMNS = {
 }
 DEFAULT_SORT = "-date"
 # Beyond this the count says "more than"; counting on would cost more than the page.
-COUNT_LIMIT = 100_000
+COUNT_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +181,13 @@ class Page:
     has_next: bool
 
 
-def page_of(queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor) -> Page:
+def page_of(
+    viewer: Viewer, queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor
+) -> Page:
     """One page by position in the index instead of by counting rows off.
 
     Args:
+        viewer: Who asks; a cursor at a study that they may not see says nothing of it.
         queryset: Filtered studies, in no order.
         sort: A key of SORT_COLUMNS, with `-` for descending.
         size: Rows of a page.
@@ -164,7 +199,8 @@ def page_of(queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor) 
     sign = "-" if towards_smaller else ""
     rows = queryset.order_by(f"{sign}{column}", f"{sign}id")
     edge = cursor.before if backwards else cursor.after
-    place = Study.objects.filter(pk=edge).values_list(column, "pk").first() if edge else None
+    edges = studies(viewer).filter(pk=edge).values_list(column, "pk")
+    place = edges.first() if edge else None
     if place:
         rows = rows.filter(_beyond(column, place, "<" if towards_smaller else ">"))
     found = list(rows[: size + 1])
@@ -254,13 +290,11 @@ class Search:
         level: What is searched for: STUDY, SERIES or INSTANCE.
         condition: What its rows have to be.
         order: What they are ordered by.
-        is_allowed: Whether the person who asks may see any of them.
     """
 
     level: Level
     condition: Sql
     order: Sequence[str]
-    is_allowed: bool
 
     def rows(self, columns: Sequence[str], *, offset: int, limit: int) -> Sql:
         """A statement for some rows in their order.
@@ -331,12 +365,12 @@ def search(
     Raises:
         InvalidQueryError: As `matching.condition`.
     """
-    matching = condition(level, keys, options)
+    matching = condition(level, keys, options) & visibility(viewer)
     for column, uid in zip(_PARENTS, parents, strict=False):
         matching &= equals(column, uid)
     order = _order(level, is_nested=bool(parents))
     note_search(viewer, _SEARCHED[level], keys, study_uids=parents[:1])
-    return Search(level, matching, order, is_allowed=may_see(viewer))
+    return Search(level, matching, order)
 
 
 def _order(level: Level, *, is_nested: bool) -> list[str]:
@@ -369,8 +403,6 @@ def read_matches(
         offset: Rows before the page.
         limit: Rows of the page, at most MAX_RESULTS.
     """
-    if not search.is_allowed:
-        return Matches([], 0, is_exact=True)
     limit = min(limit, MAX_RESULTS)
     counted, page = search.counted(), search.page(columns, offset=offset, limit=limit + 1)
     # A subquery that depends on no row is run when its value is first needed, hence never for a

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import JSONField, Model, QuerySet
 
 from studies import content, storage
-from studies.access import Viewer, may_see, visible_to
+from studies.access import Viewer, condition, is_deidentified, visible_to
 from studies.content import PIXEL_DATA, Frames, Ranged, has_bulk_pixel_data, web_transfer_syntax
 from studies.dicom import pixels
 from studies.dicom.attributes import Level, identity_attributes
@@ -214,11 +214,14 @@ def find_frames(
     first, last = min(numbers), max(numbers)
     if first < 1 or last > _MAX_FRAME_NUMBER:
         raise NotFoundError("Frames are numbered from 1 to as many as there are.")
-    row = None
-    if may_see(viewer):
-        with connection.cursor() as cursor:
-            cursor.execute(_FIND_FRAMES, (first, last + 1, sop_uid, series_uid, study_uid))
-            row = cursor.fetchone()
+    if is_deidentified(viewer):
+        find_instance(viewer, study_uid, series_uid, sop_uid)  # which knows what cannot be shown
+    visible = condition(viewer)
+    statement = f"{_FIND_FRAMES} AND {visible.text}" if visible.text else _FIND_FRAMES
+    names = (first, last + 1, sop_uid, series_uid, study_uid)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, (*names, *visible.values))
+        row = cursor.fetchone()
     if row is None:
         raise absence(viewer, study_uid, series_uid, sop_uid)
     note_read(viewer, study_uid, IMAGES_READ)

@@ -14,6 +14,7 @@ import { Planes } from './planes.js';
 import { presetsFor, toRange } from './presets.js';
 import { explainFrame } from './reasons.js';
 import { FIXED, giveLeftButton } from './tools.js';
+import { headerCurve } from './transfer.js';
 import { gatherVolume, whyNoVolume } from './volume.js';
 
 const PAGE = 10;
@@ -127,12 +128,19 @@ export class Mpr extends EventTarget {
   }
 
   preset(index) {
-    const { image, instance } = this.planes.source;
-    const preset = presetsFor(instance, image)[index];
-    if (preset) this.planes.setWindow(toRange(preset));
+    const { image, frame } = this.planes.source;
+    const preset = presetsFor(frame, image)[index];
+    if (!preset) return;
+    if (preset.table === undefined) this.planes.setWindow(toRange(preset));
+    else this.planes.setCurve(headerCurve(frame, preset.table));
   }
 
   defaultWindow() {
+    const curve = headerCurve(this.planes.source.frame, 0);
+    if (curve) {
+      this.planes.setCurve(curve);
+      return;
+    }
     const { windowCenter, windowWidth, voiLUTFunction } = this.planes.source.image;
     this.planes.setWindow(toRange({ center: windowCenter, width: windowWidth }, voiLUTFunction));
   }
@@ -182,10 +190,11 @@ export class Mpr extends EventTarget {
       cache.removeVolumeLoadObject(volume.volumeId);
       throw new Error('The image in its pane was lost.');
     }
-    const { frame, viewport } = stack; // as they are by now: a stack may have got a new viewport
+    const { frame, viewport, transfer } = stack; // as they are by now: a stack may have got a new viewport
     const { voiRange, invert } = viewport.getProperties();
     const image = cache.getImage(frame.imageId);
-    await this.planes.show(volume, frame, { image, voiRange, invert, point: middleOf(frame) }, signal);
+    const start = { image, voiRange, curve: transfer.curve, invert, point: middleOf(frame) };
+    await this.planes.show(volume, frame, start, signal);
     this.#attach();
     this.#status.textContent = '';
     this.#element.dataset.state = 'shown';

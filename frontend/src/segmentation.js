@@ -5,7 +5,7 @@
  */
 import { number, text } from './attributes.js';
 import { colourNumber, colourOfLab, rgbOf } from './colours.js';
-import { instanceUrl, RequestError } from './dicomweb.js';
+import { fetchBytes, instanceUrl } from './dicomweb.js';
 import { distance, isParallel, makePlane } from './frame_planes.js';
 import { planeOf } from './geometry.js';
 import { refersTo } from './references.js';
@@ -191,13 +191,4 @@ function describeFrame(instance, shared, own) {
     }),
     sources: (own['00089124'] ?? shared['00089124'])?.Value?.flatMap((one) => one['00082112']?.Value ?? []) ?? [],
   };
-}
-
-async function fetchBytes(address, accept, signal) {
-  const response = await fetch(address, { headers: { Accept: accept }, signal }).catch((error) => {
-    if (error.name === 'AbortError') throw error;
-    throw new RequestError(0);
-  });
-  if (!response.ok) throw new RequestError(response.status);
-  return new Uint8Array(await response.arrayBuffer());
 }

@@ -35,14 +35,19 @@ def many(store):
 @pytest.mark.parametrize(
     ("path", "queries"),
     [
-        pytest.param("/", WHO + BELL + 2, id="study list: page, count"),
         pytest.param(
-            "/?after=1&sort=name", WHO + BELL + 3, id="study list further on: its place as well"
+            "/", WHO + BELL + 7,
+            id="study list: columns, readers, tags, mark, page, count, saved searches",
         ),
         pytest.param(
-            "/studies/1.2.3/", WHO + BELL + 5,
-            id="study page: study, series, other studies, report, whether one follows it",
+            "/?after=1&sort=name", WHO + BELL + 8, id="study list further on: its place as well"
         ),
+        pytest.param(
+            "/studies/1.2.3/", WHO + BELL + 7,
+            id="study page: study, series, other studies, report, whether one follows it, readers,"
+            " tags",
+        ),
+        pytest.param("/list/searches/", WHO + BELL + 2, id="saved searches: they, the default"),
         pytest.param("/notifications/", WHO + BELL + 1, id="notifications"),
         pytest.param(
             "/studies/1.2.3/view/", WHO + 5,
