@@ -62,7 +62,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        note(self.act_of_listing(request))
+        if request.method == "GET":
+            note(self.act_of_listing(request))
         told = {"subtitle": f"Counts stop at {BoundedPaginator.LIMIT:,}."}
         return super().changelist_view(request, told | (extra_context or {}))
 
