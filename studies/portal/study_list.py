@@ -20,7 +20,7 @@ from studies.filters import (
 )
 from studies.models import ListPreference, Priority, ReadingStatus, Tag
 from studies.models.worklist import Density
-from studies.portal import columns
+from studies.portal import cells, columns
 from studies.portal.columns import PAGE_SIZES
 
 # What a link or a form of the list has to carry for the same search to be found again.
@@ -47,6 +47,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
     if filters.is_valid():
         context["mark"] = changes.mark()  # before the page: what comes in between is told later
         context |= _page(request, filters, preference)
+        context["rows"] = cells.rows(context["page"].studies, context["shown"], context["tags"])
         if not context["page"].studies and {"after", "before"} & set(request.GET):
             return redirect(request.path + _address(request.GET))  # what lay there is gone
     return render(request, "studies/study_list.html", context)
@@ -120,13 +121,14 @@ def _choices(form: Form) -> dict[str, Any]:
 
 
 def _modalities(form: Form) -> dict[str, Any]:
-    """The choices at hand, the others, and whether one of those is made."""
-    choices = list(form["modality"].subwidgets)
-    others = choices[len(COMMON_MODALITIES) :]
+    """Codes and whether each is chosen: those at hand, the others, and whether one of these is."""
+    chosen = set(form["modality"].value() or ())
+    codes = [(code, code in chosen) for code, _ in form.fields["modality"].choices]  # type: ignore[attr-defined]
+    others = codes[len(COMMON_MODALITIES) :]
     return {
-        "common": choices[: len(COMMON_MODALITIES)],
+        "common": codes[: len(COMMON_MODALITIES)],
         "others": others,
-        "other_is_chosen": any(choice.data["selected"] for choice in others),
+        "other_is_chosen": any(is_chosen for _, is_chosen in others),
     }
 
 

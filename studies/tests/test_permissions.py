@@ -180,6 +180,10 @@ def test_no_address_of_the_archive_is_missing_from_these_tests():
         # A report and who follows a study: see test_reports.py and test_notifications.py.
         *(f"api/studies/<uid:study>/report/{act}/" for act in ("signature", "addenda", "pdf")),
         "studies/<uid:study>/follow/",
+        # What people say of a study, and what an open list is told: see test_worklist.py and
+        # test_list_changes.py.
+        "studies/<uid:study>/worklist/",
+        "api/studies/changes/",
         "api/health/",
     }
 
