@@ -142,15 +142,13 @@ def _page(request: HttpRequest, filters: StudyFilter, preference: ListPreference
     cursor = query.Cursor(
         after=_number(data, "after"), before=_number(data, "before"), from_end="end" in data
     )
-    page = query.page_of(
-        filters.qs.prefetch_related("assigned_to"), sort=sort, size=size, cursor=cursor
-    )
-    total = query.count(filters.qs)
+    found = query.counted_page_of(filters.qs, sort=sort, size=size, cursor=cursor)
+    page = found.page
     return {
         "page": page,
         "size": size,
-        "total": min(total, query.COUNT_LIMIT),
-        "more_than_total": total > query.COUNT_LIMIT,
+        "total": found.total,
+        "more_than_total": not found.is_exact,
         "headers": [_header(request.GET, c, sort) for c in columns.shown(preference)],
         "links": _links(request.GET, page),
     }
