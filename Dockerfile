@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # One image for the portal, its commands and its migrations: Alpine, under 100 MB compressed
-# (k8s/image_size.py). Alpine has no wheel of the decoders; with them (docs/adr/0007-one-small-image.md):
+# (python -m bench.image_size). Alpine has no wheel of the decoders; with them (docs/adr/0007-one-small-image.md):
 #   docker build --build-arg BASE=python:3.13-slim-bookworm --build-arg REQUIREMENTS=requirements-decoders.txt .
 ARG BASE=python:3.13-alpine3.22
 FROM ${BASE} AS build

@@ -20,8 +20,8 @@ ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 NEEDS = {
     "browser": ({"chromium"}, "chromium"),
     "peer": (
-        {"dcmdump", "Orthanc", ORTHANC_DICOMWEB, "pgbouncer", "strace"},
-        "dcmtk orthanc orthanc-dicomweb pgbouncer strace",
+        {"dcmdump", "Orthanc", ORTHANC_DICOMWEB, "pgbouncer", "strace", "nginx"},
+        "dcmtk orthanc orthanc-dicomweb pgbouncer strace nginx",
     ),
 }
 

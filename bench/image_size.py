@@ -1,11 +1,11 @@
-#!/usr/bin/env python3
-"""How large the image is, compressed, without building it: bases, wheels and the portal's own files.
+"""How large the image is, compressed, without building it: base, wheels and the portal's own files.
 
-    k8s/image_size.py              adds up what image_size.json records
-    k8s/image_size.py --measure    downloads the wheels and records them; after a change of requirements
+    python -m bench.image_size              adds up what image_size.json records
+    python -m bench.image_size --measure    downloads the wheels and records them: after each change
+                                            of requirements
 
-A wheel is compressed as a layer of an image is, so its size counts as it is, tests and all: what the
-Dockerfile removes makes the image a little smaller than told here.
+A wheel is compressed as a layer of an image is, so its size counts as it is, tests and all: what
+the Dockerfile removes makes the image a little smaller than told here.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def wheels_of(platform: str, files: list[str]) -> dict[str, int]:
 
 
 def own_bytes() -> int:
-    """The portal's files, and its static files half as large again: also compressed for browsers."""
+    """The portal's files, its static files half as large again: they come compressed as well."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=6) as archive:
         for name in OWN:
@@ -70,10 +70,8 @@ def total(kind: str, record: dict[str, dict[str, int]]) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--measure", action="store_true", help="download the wheels and record them"
-    )
+    parser = argparse.ArgumentParser(description="How large the image is, compressed.")
+    parser.add_argument("--measure", action="store_true", help="download and record the wheels")
     if parser.parse_args().measure:
         measured = {kind: wheels_of(*what) for kind, what in PLATFORMS.items()}
         RECORD.write_text(json.dumps(measured, indent=1) + "\n")
