@@ -54,6 +54,9 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"
 
 
+_QUARANTINED = "quarantined"  # of what never became a result
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """By which door an object came, and from whom in the door's own terms."""
@@ -252,6 +255,7 @@ def _receive(stream: Readable, file: IO[bytes], provenance: Provenance) -> _Rece
     except InvalidInstanceError as error:
         received = _Received(file, digest.hexdigest(), size, provenance)
         _describe(received, str(error))
+        _tell(provenance.source, _QUARANTINED)
         raise
     file.flush()
     return _Received(file, digest.hexdigest(), size, provenance)
@@ -269,6 +273,7 @@ def _parse_or_quarantine(received: _Received) -> ParsedInstance:
         return parse_instance(received.file, max_bytes=settings.PACS_MAX_INSTANCE_BYTES)
     except InvalidInstanceError as error:
         _quarantine(received, str(error))
+        _tell(received.provenance.source, _QUARANTINED)
         raise
 
 
@@ -330,11 +335,13 @@ def _store(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
         else:
             new[gathered.uid] = gathered
     yield from _put_and_index(list(new.values()))
+    # Spare the object store what the archive already holds.
+    same = [one for one in again if _held(one) and _difference(one) is None]
+    if same:
+        _tell(same[0].stored_object.source, Outcome.ALREADY_STORED, len(same))
+    yield from (one.result(Outcome.ALREADY_STORED) for one in same)
     for gathered in again:
-        # Spare the object store what the archive already holds.
-        if _held(gathered) and _difference(gathered) is None:
-            yield gathered.result(Outcome.ALREADY_STORED)
-        else:
+        if gathered not in same:
             yield from _put_and_index([gathered])
 
 
@@ -361,6 +368,7 @@ def _index(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
             instances = index.index_instances([(one.parsed, one.stored_object) for one in group])
             for instance, one in zip(instances, group, strict=True):
                 signals.instance_stored.send(sender=Instance, instance=instance, parsed=one.parsed)
+            _tell(group[0].stored_object.source, Outcome.STORED, len(group))
     # A row that we had just seen may be deleted by somebody before it is locked.
     except (*_IN_THE_WAY, DatabaseError, ObjectDoesNotExist) as error:
         if len(group) > 1:
@@ -386,6 +394,7 @@ def _judge(
         return _keep_conflict(gathered, reason)
     # Somebody else stored the same between our look and our lock.
     storage.delete(gathered.stored_object.object_key)
+    _tell(gathered.stored_object.source, Outcome.ALREADY_STORED)
     return gathered.result(Outcome.ALREADY_STORED)
 
 
@@ -421,4 +430,11 @@ def _keep_conflict(gathered: _Gathered, reason: InstanceConflict.Reason) -> Stor
         source_detail=stored_object.source_detail,
     )
     _keep_once(InstanceConflict, conflict)
+    _tell(stored_object.source, Outcome.CONFLICT)
     return gathered.result(Outcome.CONFLICT, str(reason.label))
+
+
+def _tell(source: str, outcome: str, number: int = 1) -> None:
+    signals.objects_received.send(
+        sender=ReceivedObject, source=source, outcome=outcome, number=number
+    )
