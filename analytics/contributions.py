@@ -1,7 +1,7 @@
 """What a study contributes to which count, as SQL: the only place that says so.
 
 A study counts once under any modality and once under each of its own; a series under its own. A
-study or series without instances counts for nothing.
+study or series without instances counts for nothing. A date that no image can be of is none.
 """
 
 # Minutes from acquisition to signature at which a bucket begins; before the first is a report
@@ -10,6 +10,8 @@ TURNAROUND_MINUTES = (
     0, 15, 30, 60, 120, 240, 480, 720, 1440, 2880, 4320, 7200, 14400, 43200,
 )  # fmt: skip
 UNKNOWN = "unknown"  # of a turnaround: the acquisition is undated
+# X-rays were first seen in 1895.
+FIRST_YEAR, LAST_YEAR = 1895, 2199
 
 
 def _label(expression: str) -> str:
@@ -33,12 +35,16 @@ _ACQUIRED = r"""s.study_moment - CASE
     THEN (left(s.timezone_offset_from_utc, 3) || ':'
         || right(s.timezone_offset_from_utc, 2))::interval
     ELSE '0'::interval END"""
-_IS_DATED = "s.study_date IS NOT NULL AND s.study_time IS NOT NULL"
+_DAY = (
+    f"CASE WHEN s.study_date BETWEEN '{FIRST_YEAR}-01-01' AND '{LAST_YEAR}-12-31'"
+    " THEN s.study_date END"
+)
+_IS_DATED = f"({_DAY}) IS NOT NULL AND s.study_time IS NOT NULL"
 
 # Of the studies whose keys are the parameter `studies`; bounds of buckets are `bounds`.
 CONTRIBUTIONS = f"""
     WITH study AS (
-        SELECT s.id, s.study_date AS day, {_label("s.institution_name")} AS site,
+        SELECT s.id, {_DAY} AS day, {_label("s.institution_name")} AS site,
             COALESCE(
                 (SELECT array_agg(DISTINCT {_code("m")}) FROM unnest(s.modalities_in_study) m),
                 ARRAY['']

@@ -48,6 +48,11 @@ class Period:
     first: datetime.date | None = None
     end: datetime.date | None = None
 
+    def __str__(self) -> str:
+        if self.first is None or self.end is None:
+            return "all time"
+        return f"{self.first} to {self.end - ONE_DAY}"
+
     def aligned(self, grain: Grain) -> "Period":
         """Widened to whole spans."""
         if self.first is None or self.end is None:

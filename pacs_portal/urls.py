@@ -10,6 +10,7 @@ urlpatterns = [
     path("api/", include("studies.api.urls")),
     path("api/session/", SessionView.as_view(), name="session"),
     path("api/health/", include("monitoring.urls")),
+    path("", include("analytics.urls")),
     path("dicom-web/", include("studies.dicomweb.urls")),
     path("accounts/", include("accounts.urls")),
     path("admin/", admin.site.urls),
