@@ -176,7 +176,7 @@ def _wait(request: HttpRequest) -> int | None:
 class SessionActivityMiddleware(_AskedBeforeView):
     """What a person does prolongs their session; what a page asks by itself does not.
 
-    Such a page says so by the header `Background`, or its address is known to be polled.
+    Such a page says so by the header `X-Background`, or its address is known to be polled.
     """
 
     def process_view(
@@ -184,7 +184,7 @@ class SessionActivityMiddleware(_AskedBeforeView):
     ) -> HttpResponseBase | None:
         if not _is_in_a_session(request):
             return None
-        if "Background" in request.headers or _view_name(request) in _POLLED:
+        if "X-Background" in request.headers or _view_name(request) in _POLLED:
             request.session.is_activity = False
         else:
             touch(request.session)

@@ -162,7 +162,7 @@ SORT_COLUMNS = {
 }
 DEFAULT_SORT = "-date"
 # Beyond this the count says "more than"; counting on would cost more than the page.
-COUNT_LIMIT = 10_000
+COUNT_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +220,30 @@ def _beyond(column: str, place: tuple[Any, int], operator: str) -> Func:
     )  # fmt: skip
 
 
-def count(queryset: QuerySet[Study]) -> int:
-    """Exact up to COUNT_LIMIT; COUNT_LIMIT + 1 says that there are more."""
-    return queryset.order_by()[: COUNT_LIMIT + 1].count()
+@dataclass(frozen=True, slots=True)
+class CountedPage:
+    """A page, and how many studies the list has: more than that, if not `is_exact`."""
+
+    page: Page
+    total: int
+    is_exact: bool
+
+
+def counted_page_of(
+    viewer: Viewer, queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor
+) -> CountedPage:
+    """As `page_of`, of a list that is counted first.
+
+    The count finds the keys of all studies where these are few, and then only those are sorted.
+    Else the planner would have to guess that they are few, and where it guesses wrong it reads the
+    whole order for them: of filters that hardly meet, it cannot know.
+    """
+    keys = list(queryset.order_by().values_list("pk", flat=True)[: COUNT_LIMIT + 1])
+    is_exact = len(keys) <= COUNT_LIMIT
+    found = Study.objects.filter(pk__in=keys) if is_exact else queryset
+    rows = found.prefetch_related("assigned_to")
+    page = page_of(viewer, rows, sort=sort, size=size, cursor=cursor)
+    return CountedPage(page, min(len(keys), COUNT_LIMIT), is_exact)
 
 
 def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:

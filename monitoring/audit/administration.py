@@ -12,6 +12,8 @@ _ACTS = {
     CHANGE: (Action.CHANGE, "record changed in the administration"),
     DELETION: (Action.DELETE, "record deleted in the administration"),
 }
+# Who may do what is settled there.
+_OF_ACCOUNTS = {"accounts", "auth"}
 
 
 def watch() -> None:
@@ -25,6 +27,8 @@ def watch() -> None:
         rows = list(queryset)
         for row in rows:
             action, what = _ACTS[action_flag]
+            if row._meta.app_label in _OF_ACCOUNTS:
+                action = Action.SECURITY
             record = {"record": row._meta.label_lower, "key": str(row.pk)}
             note(Act(action=action, what=what, detail=record, is_change=True))
         return log_actions(self, user_id, rows, action_flag, *args, **kwargs)

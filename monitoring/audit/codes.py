@@ -75,7 +75,7 @@ IMPLIED = frozenset({STUDY_READ, IMAGES_READ})
 # the same session within five minutes is one act, as far as the process remembers.
 REPEATED = IMPLIED | {
     "instances retrieved", "instances sent again", "list followed", "limit reached", "not found",
-    "not permitted",
+    "not permitted", "too many attempts",
 }  # fmt: skip
 
 

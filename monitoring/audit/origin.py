@@ -54,8 +54,8 @@ class Origin:
         if isinstance(who, str):
             return _actor(ActorKind.COMMAND if self.request is None else ActorKind.ANONYMOUS, who)
         if isinstance(who, AbstractUser):
-            # Whoever reads the token says so on the user that they make of it.
-            token = str(getattr(who, "token_name", ""))[:120]
+            # Whoever reads a token puts it on the user that they make of it.
+            token = str(getattr(getattr(who, "token", None), "name", ""))[:120]
             kind = ActorKind.TOKEN if token else ActorKind.PERSON
             name = getattr(who, "display_name", "") or who.get_full_name()
             return _actor(kind, who.get_username(), who.pk, name, token)

@@ -4,8 +4,7 @@ import datetime
 from collections.abc import Iterator
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BigIntegerField, F, Func, Q, QuerySet
-from django.db.models.lookups import Exact
+from django.db.models import BigIntegerField, BooleanField, F, Func, Q, QuerySet
 
 from monitoring.models import AuditEvent
 from studies.models import Patient
@@ -44,8 +43,11 @@ def _found_first(events: Events, condition: Q) -> Events:
     Else the planner may walk the whole trail in its order and hope to meet some soon.
     """
     keys = ArraySubquery(AuditEvent.objects.filter(condition).values("pk"))
-    one_of_them = Func(keys, function="ANY", output_field=BigIntegerField())
-    return events.filter(Exact(F("pk"), one_of_them))
+    is_one = Func(
+        F("pk"), Func(keys, function="ANY", output_field=BigIntegerField()),
+        template="%(expressions)s", arg_joiner=" = ", output_field=BooleanField(),
+    )  # fmt: skip
+    return events.filter(is_one)
 
 
 def in_period(events: Events, since: datetime.date | None, until: datetime.date | None) -> Events:

@@ -174,12 +174,19 @@ def test_a_page_behind_a_study_that_is_gone_is_the_first_page(viewer, add_study)
     assert len(page.studies) == 1
 
 
-def test_the_count_stops_at_its_limit(viewer, add_study, monkeypatch):
+@pytest.mark.parametrize(("studies", "total", "is_exact"), [(3, 3, True), (6, 3, False)])
+def test_the_count_stops_at_its_limit_and_the_page_is_the_same(
+    viewer, add_study, monkeypatch, studies, total, is_exact
+):
     monkeypatch.setattr(query, "COUNT_LIMIT", 3)
-    for _ in range(6):
+    for _ in range(studies):
         add_study()
+    place = {"sort": "-date", "size": 2, "cursor": query.Cursor()}
 
-    assert query.count(query.studies(viewer)) == 4
+    found = query.counted_page_of(viewer, query.studies(viewer), **place)
+
+    assert (found.total, found.is_exact) == (total, is_exact)
+    assert found.page == query.page_of(viewer, query.studies(viewer), **place)
 
 
 # --- Attribute matching of QIDO-RS -----------------------------------------------------------
