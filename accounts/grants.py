@@ -101,7 +101,7 @@ def find_user(text: str) -> User | None:
     if claims is None:
         return None
     with connection.cursor() as cursor:
-        numbers = {"grant": claims["grant"], "user": int(claims["sub"]), "now": timezone.now()}
+        numbers = {"grant": claims["grant"], "user": claims["sub"], "now": timezone.now()}
         cursor.execute(_USER_OF_GRANT, numbers)
         row = cursor.fetchone()
     if row is None:
@@ -124,7 +124,7 @@ def _claims(text: str) -> dict[str, Any] | None:
         )
     except (jwt.PyJWTError, KeyError, ValueError, TypeError):
         return None
-    return claims
+    return claims if claims["sub"].isdecimal() else None
 
 
 def _is_alive(grant: Grant) -> bool:

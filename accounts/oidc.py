@@ -22,6 +22,8 @@ from accounts import attempts
 from accounts.models import User
 from accounts.roles import Role
 
+PROVIDER_FAILED = "Single sign-on did not work. Try again, or sign in with a password."
+
 
 class Adapter(DefaultSocialAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:  # noqa: ARG002
@@ -30,6 +32,11 @@ class Adapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         """Whose account it is, before anybody is signed in."""
+        data = sociallogin.account.extra_data
+        subjects = {data.get(part, {}).get("sub") for part in ("id_token", "userinfo")}
+        # OpenID Connect Core 5.3.2: else the answer is about somebody else.
+        if len(subjects) != 1 or None in subjects or sociallogin.state.get("process") != "login":
+            self.on_authentication_error(request)
         with transaction.atomic():
             if not sociallogin.is_existing and (email := _email(sociallogin)):
                 _link(request, sociallogin, email)
@@ -37,6 +44,8 @@ class Adapter(DefaultSocialAccountAdapter):
                 set_roles(sociallogin.user, _claims(sociallogin))
 
     def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
+        if _claims(sociallogin).get("email_verified") is not True:
+            sociallogin.user.email, sociallogin.email_addresses = "", []
         with transaction.atomic():
             user: User = super().save_user(request, sociallogin, form)
             set_roles(user, _claims(sociallogin))
@@ -44,7 +53,7 @@ class Adapter(DefaultSocialAccountAdapter):
 
     def on_authentication_error(self, request: HttpRequest, *_details: Any, **_more: Any) -> None:
         attempts.failed("single sign-on failed", None)
-        raise _back_to_sign_in(request, "Single sign-on did not work. Try again.")
+        raise _back_to_sign_in(request, PROVIDER_FAILED)
 
 
 def set_roles(user: User, claims: dict[str, Any]) -> None:

@@ -4,13 +4,12 @@ from allauth.account import views
 from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
-from allauth.socialaccount import views as social
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.conf import settings
 from django.db.transaction import atomic
 from django.urls import path, re_path
 
-from accounts.views import end_other_sessions, end_session, sessions
+from accounts.views import end_other_sessions, end_session, sessions, sign_in_by_provider
 
 # What changes an account is noted in the transaction of the change.
 urlpatterns = [
@@ -51,14 +50,13 @@ if settings.PACS_SENDS_MAIL:
         ),
     ]
 
+single_sign_on = [
+    path("sso/<str:provider_id>/", sign_in_by_provider, name="openid_connect_login"),
+    path(
+        "sso/<str:provider_id>/callback/",
+        openid_connect.callback,
+        name="openid_connect_callback",
+    ),
+]
 if settings.PACS_OIDC_ISSUER:
-    urlpatterns += [
-        path("sso/<str:provider_id>/", openid_connect.login, name="openid_connect_login"),
-        path(
-            "sso/<str:provider_id>/callback/",
-            openid_connect.callback,
-            name="openid_connect_callback",
-        ),
-        path("sso/cancelled/", social.login_cancelled, name="socialaccount_login_cancelled"),
-        path("sso/failed/", social.login_error, name="socialaccount_login_error"),
-    ]
+    urlpatterns += single_sign_on

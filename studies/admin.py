@@ -37,6 +37,7 @@ from studies.models import (
     StudyGrant,
     StudyScope,
 )
+from studies.models.grant import LimitedQuerySet
 from studies.sharing import revoke_link
 
 
@@ -383,7 +384,7 @@ class StudyGrantAdmin(ReadOnlyAdmin):
     actions = ["revoke"]
 
     @admin.action(description="Revoke the selected grants", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[StudyGrant]) -> None:
+    def revoke(self, request: HttpRequest, queryset: LimitedQuerySet[StudyGrant]) -> None:
         for given in queryset.alive().select_related("study"):
             revoke_grant(request.user, given.study.study_instance_uid, given.pk)
 
@@ -416,7 +417,7 @@ class ShareLinkAdmin(ReadOnlyAdmin):
     actions = ["revoke"]
 
     @admin.action(description="Revoke the selected links", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ShareLink]) -> None:
+    def revoke(self, request: HttpRequest, queryset: LimitedQuerySet[ShareLink]) -> None:
         for link in queryset.alive().select_related("study"):
             revoke_link(request.user, link.study.study_instance_uid, link.pk)
 

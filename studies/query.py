@@ -199,8 +199,8 @@ def page_of(
     sign = "-" if towards_smaller else ""
     rows = queryset.order_by(f"{sign}{column}", f"{sign}id")
     edge = cursor.before if backwards else cursor.after
-    edges = studies(viewer).filter(pk=edge).values_list(column, "pk")
-    place = edges.first() if edge else None
+    edges = studies(viewer).values_list(column, "pk")
+    place = edges.filter(pk=edge).first() if edge else None
     if place:
         rows = rows.filter(_beyond(column, place, "<" if towards_smaller else ">"))
     found = list(rows[: size + 1])

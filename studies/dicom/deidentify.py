@@ -92,7 +92,9 @@ def _kept(header: JsonObject) -> JsonObject:
 
 def _element(element: dict[str, Any]) -> dict[str, Any]:
     """Without the address of a long value, which is not to be had."""
-    kept = {name: element[name] for name in ("vr", "Value", "InlineBinary") if name in element}
+    kept: dict[str, Any] = {
+        name: element[name] for name in ("vr", "Value", "InlineBinary") if name in element
+    }
     if kept["vr"] == "SQ":
         kept["Value"] = [_kept(item) for item in element.get("Value", [])]
     return kept

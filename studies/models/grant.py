@@ -1,6 +1,7 @@
 """What lets somebody see a study past their sites: a grant, an emergency, a link."""
 
 import datetime
+from typing import Self, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -10,13 +11,15 @@ from django.utils import timezone
 from studies.models.patient import Patient
 from studies.models.study import Study
 
+M = TypeVar("M", bound=models.Model)
+
 MAX_REASON = 500
 
 
-class Limited(models.QuerySet):
+class LimitedQuerySet(models.QuerySet[M]):
     """Rows that hold until a time, unless they are ended before it."""
 
-    def alive(self) -> "Limited":
+    def alive(self) -> Self:
         """Those that hold now, by the clock of the database, which all replicas share."""
         never = models.Q(expires_at__isnull=True)
         return self.filter(never | models.Q(expires_at__gt=Now()), revoked_at__isnull=True)
@@ -26,7 +29,7 @@ class LimitedRow(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Never, where empty.")
     revoked_at = models.DateTimeField(null=True, blank=True)
 
-    objects = Limited.as_manager()
+    objects = LimitedQuerySet.as_manager()
 
     class Meta:
         abstract = True

@@ -16,16 +16,7 @@ def _lifetimes(longest: int) -> list[tuple[int, str]]:
     return [(number, f"{number} day{'s' if number > 1 else ''}") for number in days]
 
 
-class _Form(forms.Form):
-    """Says in markup which control an error or a help text belongs to, with an id of its own."""
-
-    use_required_attribute = True
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, label_suffix="", **options)
-
-
-class GrantForm(_Form):
+class GrantForm(forms.Form):
     """Who else may see the study, why, and how long."""
 
     prefix = "grant"
@@ -46,7 +37,7 @@ class GrantForm(_Form):
         return datetime.timedelta(days=days) if days else None
 
 
-class ShareForm(_Form):
+class ShareForm(forms.Form):
     """For whom a link is, how long it lasts and how much it tells."""
 
     prefix = "share"
@@ -76,7 +67,7 @@ class ShareForm(_Form):
         return datetime.timedelta(days=self.cleaned_data["days"])
 
 
-class EmergencyForm(_Form):
+class EmergencyForm(forms.Form):
     """Whom one opens, and why; by POST only, since it names a patient."""
 
     number = forms.CharField(

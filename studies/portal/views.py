@@ -41,7 +41,10 @@ def viewer(request: HttpRequest, study: str) -> HttpResponse:
     _note(Action.VIEW, "viewer opened", study)
     asked = request.GET.get("series", "")
     series = asked if is_uid(asked) else first_series_uid(request.user, found)
-    context = {"study": found, "first": find_first_image(request.user, found, series)}
+    context: dict[str, Any] = {
+        "study": found,
+        "first": find_first_image(request.user, found, series),
+    }
     if is_deidentified(request.user):
         context |= {"study": found.without_identity(), "year": found.study_date}
     return render(request, "studies/viewer.html", context)

@@ -270,6 +270,14 @@ def test_a_search_finds_and_counts_only_what_is_visible(client, level):
     assert b"2.1" not in client.get(f"/dicom-web/{level}").content
 
 
+def test_a_restricted_person_costs_one_query_more(client, django_assert_num_queries):
+    image = "/dicom-web/studies/1.1/series/1.1.9/instances/1.1.9.1"
+
+    for address in ("/dicom-web/studies", "/dicom-web/instances", f"{image}/frames/1"):
+        with django_assert_num_queries(5):  # session, user, permissions, scope, the answer
+            client.get(address)
+
+
 def test_a_foreign_study_is_answered_like_one_that_never_was(client):
     for address in ("/dicom-web/studies/{}/metadata", "/api/studies/{}/hanging/"):
         foreign, none = (client.get(address.format(uid)) for uid in ("2.1", "9.9"))
