@@ -1,5 +1,7 @@
 """The pages of one study: what it holds, the viewer, a document."""
 
+from typing import Any
+
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
