@@ -164,7 +164,8 @@ def _wait(request: HttpRequest) -> int | None:
     if not is_of_a_program(request) or name in _POLLED:
         return None
     is_token = _token(request) is not None
-    key = f"user:{request.user.pk}"
+    # Whoever has come by a link is no user.
+    key = f"user:{request.user.pk}" if request.user.pk else f"address:{address_to_limit(request)}"
     if request.path_info.startswith("/dicom-web/"):
         if request.method == "POST" and not is_token:
             return retry_after("upload", key)
