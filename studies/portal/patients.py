@@ -5,6 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.acts import Act, Action, note
 from studies import query
 from studies.access import may_read_reports
 from studies.models import Report
@@ -26,8 +27,11 @@ def timeline(request: HttpRequest, patient: int) -> HttpResponse:
     page = query.page_of(studies, sort=query.DEFAULT_SORT, size=PAGE_SIZE, cursor=cursor)
     if not page.studies:
         raise Http404
+    first = page.studies[0]
+    known = [(first.patient_id, first.issuer_of_patient_id)]
+    note(Act(action=Action.VIEW, what="studies of a patient", patients=known))
     context = {
-        "patient": page.studies[0],
+        "patient": first,
         "page": page,
         "last": page.studies[-1],
         "reads_reports": may_read_reports(request.user),
