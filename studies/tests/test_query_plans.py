@@ -320,7 +320,7 @@ def test_a_deep_page_starts_in_the_index_and_sorts_nothing(viewer, sort, are_man
     with CaptureQueriesContext(connection) as captured:
         query.page_of(rows, sort=sort, size=25, cursor=cursor, are_many=are_many)
 
-    place, page, *_ = [q["sql"] for q in captured.captured_queries]
+    _place, page, *_ = [q["sql"] for q in captured.captured_queries]
     plan = explain(page)
     assert "Index Cond: (ROW(" in plan, plan
     assert "Sort" not in plan
