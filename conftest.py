@@ -22,8 +22,8 @@ NEEDS = {
     "browser": ({"chromium"}, "chromium"),
     "redis": ({"redis-server"}, "redis-server"),
     "peer": (
-        {"dcmdump", "Orthanc", ORTHANC_DICOMWEB, "pgbouncer", "strace"},
-        "dcmtk orthanc orthanc-dicomweb pgbouncer strace",
+        {"dcmdump", "Orthanc", ORTHANC_DICOMWEB, "pgbouncer", "strace", "nginx"},
+        "dcmtk orthanc orthanc-dicomweb pgbouncer strace nginx",
     ),
 }
 

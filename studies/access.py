@@ -39,6 +39,7 @@ class SharedVisitor(AnonymousUser):
     """
 
     is_active: Any = True
+    token = None  # as of whoever is in a session
 
     def __init__(self, link: ShareLink) -> None:
         super().__init__()

@@ -36,6 +36,7 @@ from studies.models import (
     Study,
     StudyGrant,
     StudyScope,
+    Tag,
 )
 from studies.models.grant import LimitedQuerySet
 from studies.sharing import revoke_link
@@ -309,6 +310,19 @@ class AddendumAdmin(ReadOnlyAdmin):
     search_help_text = "A Study Instance UID"
     raw_id_fields = ["report"]
     ordering = ["-id"]
+
+
+@admin.register(Tag)
+class TagAdmin(admin.ModelAdmin):
+    """The vocabulary; studies hold keys of tags, so one is retired and never deleted."""
+
+    list_display = ["name", "colour", "is_retired"]
+    list_filter = ["is_retired"]
+    search_fields = ["name"]
+    ordering = ["name"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(ReportTemplate)

@@ -99,7 +99,7 @@ def active_emergencies(viewer: Viewer) -> list[EmergencyAccess]:
     """Those of this person that hold, the one that ends first in front; mostly no query."""
     if sees_every_study(viewer) or not scope_of(viewer).patients:
         return []
-    own = EmergencyAccess.objects.alive().filter(user_id=viewer.pk)
+    own = EmergencyAccess.objects.alive().filter(user_id=viewer.pk)  # type: ignore[misc]
     return list(own.select_related("patient_record").order_by("expires_at"))
 
 
@@ -110,7 +110,7 @@ def end_emergency(viewer: Viewer, key: int) -> None:
     Raises:
         NotFoundError: If this person has none of that key that holds.
     """
-    own = EmergencyAccess.objects.alive().filter(user_id=viewer.pk)
+    own = EmergencyAccess.objects.alive().filter(user_id=viewer.pk)  # type: ignore[misc]
     access = own.select_related("patient_record").filter(pk=key).first()
     if access is None:
         raise NotFoundError("There is no such emergency access of yours, or it has ended.")

@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Sum, Value
 from django.db.models.functions import Coalesce, Now
 
+from studies import signals
 from studies.dicom import json_model
 from studies.dicom.attributes import Level
 from studies.dicom.json_values import text_of
@@ -93,8 +94,9 @@ def index_instances(items: Sequence[tuple[ParsedInstance, StoredObject]]) -> lis
         )
         for parsed, stored_object in items
     ]
-    _insert(instances)
-    _count(study, instances)
+    with signals.changing([study.pk]):
+        _insert(instances)
+        _count(study, instances)
     return instances
 
 
@@ -261,12 +263,13 @@ def remove_instances(study: Study, instances: Iterable[Instance]) -> None:
     # Whoever keeps metadata of a series at this moment comes before or finds no series.
     list(study.series.select_for_update(no_key=True).values_list("pk", flat=True))
     SeriesMetadata.objects.filter(series__study=study).delete()
-    Instance.objects.filter(pk__in=[row.pk for row in instances]).delete()
-    study.series.filter(~Exists(Instance.objects.filter(series=OuterRef("pk")))).delete()
-    if study.series.exists():
-        recount([study.pk])
-    else:
-        study.delete()
+    with signals.changing([study.pk]):
+        Instance.objects.filter(pk__in=[row.pk for row in instances]).delete()
+        study.series.filter(~Exists(Instance.objects.filter(series=OuterRef("pk")))).delete()
+        if study.series.exists():
+            recount([study.pk])
+        else:
+            study.delete()
 
 
 def remove_empty() -> None:

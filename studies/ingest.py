@@ -56,6 +56,9 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"
 
 
+_QUARANTINED = "quarantined"  # of what never became a result
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """By which door an object came, and from whom in the door's own terms."""
@@ -254,6 +257,7 @@ def _receive(stream: Readable, file: IO[bytes], provenance: Provenance) -> _Rece
     except InvalidInstanceError as error:
         received = _Received(file, digest.hexdigest(), size, provenance)
         _describe(received, str(error))
+        _count(provenance.source, _QUARANTINED)
         raise
     file.flush()
     return _Received(file, digest.hexdigest(), size, provenance)
@@ -271,6 +275,7 @@ def _parse_or_quarantine(received: _Received) -> ParsedInstance:
         return parse_instance(received.file, max_bytes=settings.PACS_MAX_INSTANCE_BYTES)
     except InvalidInstanceError as error:
         _quarantine(received, str(error))
+        _count(received.provenance.source, _QUARANTINED)
         raise
 
 
@@ -332,11 +337,13 @@ def _store(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
         else:
             new[gathered.uid] = gathered
     yield from _put_and_index(list(new.values()))
+    # Spare the object store what the archive already holds.
+    same = [one for one in again if _held(one) and _difference(one) is None]
+    if same:
+        _tell("instances sent again", same, Outcome.ALREADY_STORED, is_change=False)
+    yield from (one.result(Outcome.ALREADY_STORED) for one in same)
     for gathered in again:
-        # Spare the object store what the archive already holds.
-        if _held(gathered) and _difference(gathered) is None:
-            yield _already_stored(gathered)
-        else:
+        if gathered not in same:
             yield from _put_and_index([gathered])
 
 
@@ -363,7 +370,7 @@ def _index(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
             instances = index.index_instances([(one.parsed, one.stored_object) for one in group])
             for instance, one in zip(instances, group, strict=True):
                 signals.instance_stored.send(sender=Instance, instance=instance, parsed=one.parsed)
-            _note("instances stored", group)
+            _tell("instances stored", group, Outcome.STORED)
     # A row that we had just seen may be deleted by somebody before it is locked.
     except (*_IN_THE_WAY, DatabaseError, ObjectDoesNotExist) as error:
         if len(group) > 1:
@@ -389,11 +396,7 @@ def _judge(
         return _keep_conflict(gathered, reason)
     # Somebody else stored the same between our look and our lock.
     storage.delete(gathered.stored_object.object_key)
-    return _already_stored(gathered)
-
-
-def _already_stored(gathered: _Gathered) -> StoreResult:
-    _note("instances sent again", [gathered], is_change=False)
+    _tell("instances sent again", [gathered], Outcome.ALREADY_STORED, is_change=False)
     return gathered.result(Outcome.ALREADY_STORED)
 
 
@@ -430,27 +433,30 @@ def _keep_conflict(gathered: _Gathered, reason: InstanceConflict.Reason) -> Stor
     )
     with transaction.atomic():
         _keep_once(InstanceConflict, conflict)
-        _note("instance kept apart", [gathered], outcome=ActOutcome.FAILED)
+        _tell("instance kept apart", [gathered], Outcome.CONFLICT)
     return gathered.result(Outcome.CONFLICT, str(reason.label))
 
 
-def _note(
-    what: str,
-    group: Sequence[_Gathered],
-    *,
-    outcome: ActOutcome = ActOutcome.SUCCESS,
-    is_change: bool = True,
+def _tell(
+    what: str, group: Sequence[_Gathered], outcome: Outcome, *, is_change: bool = True
 ) -> None:
     """Tell of instances of one study; a group of them is one act."""
-    provenance = group[0].stored_object
+    received = group[0].stored_object
+    _count(received.source, outcome, len(group))
     note(
         Act(
             action=Action.UPLOAD,
             what=what,
-            outcome=outcome,
+            outcome=ActOutcome.FAILED if outcome is Outcome.CONFLICT else ActOutcome.SUCCESS,
             study_uids=[group[0].parsed.study_instance_uid],
             object_uids=[gathered.uid for gathered in group],
-            detail={"source": provenance.source, "from": provenance.source_detail},
+            detail={"source": received.source, "from": received.source_detail},
             is_change=is_change,
         )
+    )
+
+
+def _count(source: str, outcome: str, number: int = 1) -> None:
+    signals.objects_received.send(
+        sender=ReceivedObject, source=source, outcome=outcome, number=number
     )

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.acts import Act, Action, note
 from accounts.roles import Role
-from studies import storage
+from studies import signals, storage
 from studies.dicom.names import PersonName
 from studies.index import name_fields, recount, remove_empty, sites_of
 from studies.ingest import Provenance, store_object
@@ -156,27 +156,28 @@ def _write(records: list[StudyRecord], phantoms: Phantoms) -> Written:
     study_ids = dict(zip(_uids(records), _new_ids(Study, len(records)), strict=True))
     total_series = sum(len(record.series) for record in records)
     series_ids = _new_ids(Series, total_series)
-    _copy(Patient, _PATIENT_COLUMNS, (_patient_line(row) for row in new_patients))
-    _copy(
-        Study,
-        _STUDY_COLUMNS,
-        (
-            _study_line(
-                r,
-                study_ids[r.study_instance_uid],
-                patients[_key(r.patient)],
-                sites[_site_of(r)],
-                phantoms,
-            )
-            for r in records
-        ),
-    )
     planned = [
         _PlannedSeries(record, number, plan, study_ids[record.study_instance_uid], pk)
         for (record, number, plan), pk in zip(_series(records), series_ids, strict=True)
     ]
-    _copy(Series, _SERIES_COLUMNS, (_series_line(p, phantoms) for p in planned))
-    _copy(Instance, _INSTANCE_COLUMNS, (_instance_lines(p, phantoms) for p in planned))
+    _copy(Patient, _PATIENT_COLUMNS, (_patient_line(row) for row in new_patients))
+    with signals.changing(study_ids.values()):
+        _copy(
+            Study,
+            _STUDY_COLUMNS,
+            (
+                _study_line(
+                    r,
+                    study_ids[r.study_instance_uid],
+                    patients[_key(r.patient)],
+                    sites[_site_of(r)],
+                    phantoms,
+                )
+                for r in records
+            ),
+        )
+        _copy(Series, _SERIES_COLUMNS, (_series_line(p, phantoms) for p in planned))
+        _copy(Instance, _INSTANCE_COLUMNS, (_instance_lines(p, phantoms) for p in planned))
     return Written(
         patients=len(new_patients),
         studies=len(records),
@@ -397,19 +398,12 @@ def remove_seeded() -> int:
     phantoms = StoredObject.objects.filter(source=Source.SEED)
     with transaction.atomic():
         seeded = Instance.objects.filter(stored_object__in=phantoms)
-        mixed = list(
-            Study.objects.filter(
-                Exists(seeded.filter(series__study=OuterRef("pk"))),
-                Exists(
-                    Instance.objects.filter(series__study=OuterRef("pk")).exclude(
-                        stored_object__source=Source.SEED
-                    )
-                ),
-            ).values_list("pk", flat=True)
-        )
-        removed = seeded._raw_delete(using=connection.alias)
-        remove_empty()
-        recount(mixed)
+        studies = Study.objects.filter(Exists(seeded.filter(series__study=OuterRef("pk"))))
+        affected = list(studies.select_for_update().order_by("pk").values_list("pk", flat=True))
+        with signals.changing(affected):
+            removed = seeded._raw_delete(using=connection.alias)
+            remove_empty()
+            recount(affected)
         DeletedInstance.objects.filter(stored_object__in=phantoms).delete()
         names = [site.name for site in SITES]
         StudyScope.objects.filter(group__name=Role.CLINICIAN, institution_name__in=names).delete()

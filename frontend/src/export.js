@@ -1,7 +1,7 @@
 /** Saves what a pane shows: one picture, or all of its images as a video. */
 import { tellAct } from './acts.js';
 import { text, value } from './attributes.js';
-import { capture, painted } from './capture.js';
+import { capture, captureAll, painted } from './capture.js';
 import { instanceUrl } from './dicomweb.js';
 import { button, link } from './messages.js';
 
@@ -40,6 +40,18 @@ async function savePicture(pane, messages, withPatient) {
   }
   save(picture, name);
   messages.notice(`${name} was saved: the screen in 8 bits, ${NATURE}.${warning(instance, withPatient)}`);
+}
+
+/** The planes of a reconstruction as they stand on the page, in one picture.
+ *
+ * @param planes `{ root, views, frame }`: the element that holds them, with what warns of them; a frame
+ */
+export async function savePlanes({ root, views, frame }, messages, withPatient) {
+  await painted();
+  const canvas = await captureAll(root, views.map(({ box, viewport }) => ({ element: box, viewport })), { withPatient });
+  const name = `${nameOf(frame)}-planes.png`;
+  save(await new Promise((done) => canvas.toBlob(done, 'image/png')), name);
+  messages.notice(`${name} was saved: the screen in 8 bits, ${NATURE}.${warning(frame.instance, withPatient)}`);
 }
 
 /** The frames of one object as the server draws them; a stack of single images has no such thing. */

@@ -75,7 +75,8 @@ function matrix(toCanvas) {
   return parts.map((part) => part * devicePixelRatio);
 }
 
-export class Layers {
+/** Fires `redraw` when what is to be drawn has changed, and not where. */
+export class Layers extends EventTarget {
   #viewer;
   #sheets = new Map(); // pane → its sheet
   #waiting = new Set(); // panes to be drawn
@@ -85,6 +86,7 @@ export class Layers {
   presentations = new Map(); // pane → the presentation state that is applied to it
 
   constructor(viewer) {
+    super();
     this.#viewer = viewer;
     for (const type of ['view', 'state']) viewer.addEventListener(type, ({ detail }) => this.#update(detail.pane));
     viewer.addEventListener('grid', () => this.redraw());
@@ -95,6 +97,7 @@ export class Layers {
   }
 
   redraw() {
+    this.dispatchEvent(new Event('redraw'));
     for (const pane of this.#viewer.panes) this.#update(pane);
     for (const pane of this.#sheets.keys()) {
       if (!this.#viewer.panes.includes(pane)) this.#forget(pane);

@@ -8,6 +8,7 @@ import { cache } from '@cornerstonejs/core';
 import { addTool, MagnifyTool, ToolGroupManager, WindowLevelTool } from '@cornerstonejs/tools';
 
 import { CrosshairsTool } from './crosshairs.js';
+import { savePlanes } from './export.js';
 import { middleOf } from './geometry.js';
 import { ScrollTool, TwoFingersTool, wheelHandler } from './gestures.js';
 import { Planes } from './planes.js';
@@ -27,6 +28,7 @@ const TOOLS = { ...SHARED, [CROSSHAIRS]: [] };
 export class Mpr extends EventTarget {
   #viewer;
   #messages;
+  #layers; // what lies over the planes
   #grid;
   #element;
   #bar;
@@ -39,9 +41,9 @@ export class Mpr extends EventTarget {
   chosen = CROSSHAIRS;
 
   /** @param page holds the grid of panes and the element of the reconstruction */
-  constructor(viewer, messages, page) {
+  constructor(viewer, messages, page, layers) {
     super();
-    [this.#viewer, this.#messages] = [viewer, messages];
+    [this.#viewer, this.#messages, this.#layers] = [viewer, messages, layers];
     this.#grid = page.querySelector('#grid');
     this.#element = page.querySelector('#mpr');
     this.#bar = this.#element.querySelector('.bar');
@@ -150,6 +152,10 @@ export class Mpr extends EventTarget {
     this.#update();
   }
 
+  async savePicture(withPatient) {
+    await savePlanes({ root: this.#element, views: this.planes.views, frame: this.planes.source.frame }, this.#messages, withPatient);
+  }
+
   refuse() {
     this.#messages.notice('This works on images, not on planes. M leads back to the images.');
   }
@@ -196,6 +202,7 @@ export class Mpr extends EventTarget {
     const start = { image, voiRange, curve: transfer.curve, invert, point: middleOf(frame) };
     await this.planes.show(volume, frame, start, signal);
     this.#attach();
+    this.#layers.follow(this.planes, frames);
     this.#status.textContent = '';
     this.#element.dataset.state = 'shown';
     this.planes.views[0].element.focus({ preventScroll: true });
@@ -312,6 +319,7 @@ function planeActions(mpr) {
     invert: () => planes.invert(),
     reset: () => mpr.reset(),
     escape: () => mpr.reset(),
+    savePicture: (kind) => mpr.savePicture(kind !== 'anonymous'),
     preset: (index) => mpr.preset(index),
     defaultWindow: () => mpr.defaultWindow(),
   };

@@ -93,6 +93,10 @@ export class Planes {
     };
   }
 
+  get depthMm() {
+    return this.#volume.spacing[2];
+  }
+
   /** What windows are chosen by. */
   get source() {
     return { image: this.#start.image, frame: this.#frame };

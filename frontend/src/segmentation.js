@@ -9,6 +9,7 @@ import { fetchBytes, instanceUrl } from './dicomweb.js';
 import { distance, isParallel, makePlane } from './frame_planes.js';
 import { planeOf } from './geometry.js';
 import { refersTo } from './references.js';
+import { makeSampler } from './segment_sampler.js';
 
 const CLASSES = ['1.2.840.10008.5.1.4.1.1.66.4', '1.2.840.10008.5.1.4.1.1.66.7']; // and of label maps
 const NATIVE = '1.2.840.10008.1.2.1'; // in which the web has what is not compressed
@@ -90,6 +91,13 @@ export class Segmentation {
       }
     }
     context.restore();
+  }
+
+  /** A function from points of the patient to what lies there, see segment_sampler.js. */
+  sampler() {
+    const readersOf = (index) =>
+      this.#itemsOf(index).map((item) => ({ item, shareOf: this.#reader(index, item.number) }));
+    return makeSampler(this.#frames, this, readersOf);
   }
 
   #itemsOf(index) {

@@ -1,11 +1,13 @@
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.cookiejar import Cookie
 from pathlib import Path
 
 import psycopg
@@ -16,6 +18,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     StorageState,
+    StorageStateCookie,
     ViewportSize,
     sync_playwright,
 )
@@ -166,17 +169,28 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
 
 
-@pytest.fixture(scope="module")
-def radiologist(browser: Browser, portal: RunningPortal) -> StorageState:
-    """Cookies of a radiologist who has signed in by the form that a person uses."""
-    with browser.new_context(base_url=portal.url) as context:
-        page = context.new_page()
-        page.goto("/accounts/login/")
-        page.fill("input[name=login]", "radiologist")
-        page.fill("input[name=password]", portal.passwords["radiologist"])
-        page.click("main button[type=submit]")
-        page.wait_for_selector("#studies")
-        return context.storage_state()
+@pytest.fixture(scope="session")
+def radiologist(portal: RunningPortal) -> StorageState:
+    """Cookies of a radiologist who has signed in by the form that a person uses, for all tests."""
+    with requests.Session() as session:
+        form = session.get(f"{portal.url}/accounts/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+        answer = session.post(
+            form.url,
+            data={
+                "login": "radiologist", "password": portal.passwords["radiologist"],
+                "csrfmiddlewaretoken": token[1],
+            },
+        )  # fmt: skip
+        assert 'id="studies"' in answer.text
+        return {"cookies": [_for_browser(cookie) for cookie in session.cookies], "origins": []}
+
+
+def _for_browser(cookie: Cookie) -> StorageStateCookie:
+    return {
+        "name": cookie.name, "value": cookie.value or "", "domain": "localhost", "path": "/",
+        "expires": -1, "httpOnly": False, "secure": False, "sameSite": "Lax",
+    }  # fmt: skip
 
 
 @pytest.fixture

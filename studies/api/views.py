@@ -94,12 +94,11 @@ def _answer(request: Request, data: Any) -> Response:
     if not filters.is_valid():
         raise ValidationError(filters.errors)
     note_search(request.user, "studies searched", filters.form.cleaned_data)
-    rows = filters.qs.prefetch_related("assigned_to")
-    page = query.page_of(request.user, rows, sort=sort, size=size, cursor=cursor)
-    total = query.count(filters.qs)
+    found = query.counted_page_of(request.user, filters.qs, sort=sort, size=size, cursor=cursor)
+    page = found.page
     answer = {
-        "count": min(total, query.COUNT_LIMIT),
-        "count_is_lower_bound": total > query.COUNT_LIMIT,
+        "count": found.total,
+        "count_is_lower_bound": not found.is_exact,
         "next": page.studies[-1].pk if page.has_next and page.studies else None,
         "previous": page.studies[0].pk if page.has_previous and page.studies else None,
         "results": page.studies,

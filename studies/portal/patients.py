@@ -29,9 +29,10 @@ def timeline(request: HttpRequest, patient: int) -> HttpResponse:
     )
     if not page.studies:
         raise Http404
+    first = page.studies[0]
     _note(page.studies)
     context = {
-        "patient": page.studies[0],
+        "patient": first,
         "page": page,
         "last": page.studies[-1],
         "reads_reports": may_read_reports(request.user),

@@ -21,7 +21,7 @@ from studies.filters import (
 from studies.models import ListPreference, Priority, ReadingStatus, Tag
 from studies.models.worklist import Density
 from studies.noting import note_search
-from studies.portal import columns
+from studies.portal import cells, columns
 from studies.portal.columns import PAGE_SIZES
 
 # What a link or a form of the list has to carry for the same search to be found again.
@@ -49,6 +49,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
         note_search(request.user, "studies searched", filters.form.cleaned_data)
         context["mark"] = changes.mark()  # before the page: what comes in between is told later
         context |= _page(request, filters, preference)
+        context["rows"] = cells.rows(context["page"].studies, context["shown"], context["tags"])
         if not context["page"].studies and {"after", "before"} & set(request.GET):
             return redirect(request.path + _address(request.GET))  # what lay there is gone
     return render(request, "studies/study_list.html", context)
@@ -122,13 +123,14 @@ def _choices(form: Form) -> dict[str, Any]:
 
 
 def _modalities(form: Form) -> dict[str, Any]:
-    """The choices at hand, the others, and whether one of those is made."""
-    choices = list(form["modality"].subwidgets)
-    others = choices[len(COMMON_MODALITIES) :]
+    """Codes and whether each is chosen: those at hand, the others, and whether one of these is."""
+    chosen = set(form["modality"].value() or ())
+    codes = [(code, code in chosen) for code, _ in form.fields["modality"].choices]  # type: ignore[attr-defined]
+    others = codes[len(COMMON_MODALITIES) :]
     return {
-        "common": choices[: len(COMMON_MODALITIES)],
+        "common": codes[: len(COMMON_MODALITIES)],
         "others": others,
-        "other_is_chosen": any(choice.data["selected"] for choice in others),
+        "other_is_chosen": any(is_chosen for _, is_chosen in others),
     }
 
 
@@ -142,14 +144,13 @@ def _page(request: HttpRequest, filters: StudyFilter, preference: ListPreference
     cursor = query.Cursor(
         after=_number(data, "after"), before=_number(data, "before"), from_end="end" in data
     )
-    rows = filters.qs.prefetch_related("assigned_to")
-    page = query.page_of(request.user, rows, sort=sort, size=size, cursor=cursor)
-    total = query.count(filters.qs)
+    found = query.counted_page_of(request.user, filters.qs, sort=sort, size=size, cursor=cursor)
+    page = found.page
     return {
         "page": page,
         "size": size,
-        "total": min(total, query.COUNT_LIMIT),
-        "more_than_total": total > query.COUNT_LIMIT,
+        "total": found.total,
+        "more_than_total": not found.is_exact,
         "headers": [_header(request.GET, c, sort) for c in columns.shown(preference)],
         "links": _links(request.GET, page),
     }

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.acts import Act, Action, note
 from accounts.models import User
+from studies import signals
 from studies.access import Viewer, may_report, visible_to
 from studies.dicom.json_model import clean
 from studies.errors import EditConflictError, InvalidReportError, NotFoundError, NotPermittedError
@@ -72,8 +73,9 @@ def sign(
     if not (text["findings"] or text["impression"]):
         raise InvalidReportError("A report is signed with findings or an impression.")
     report.signed_by, report.signed_at = writer, timezone.now()
-    _save(report, writer, text)
-    _move(study, ReadingStatus.REPORTED)
+    with signals.changing([study.pk]):
+        _save(report, writer, text)
+        _move(study, ReadingStatus.REPORTED)
     tell(study, Notification.Event.SIGNED, by=writer)
     _note(writer, study, "report signed")
     return report

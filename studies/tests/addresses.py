@@ -35,7 +35,8 @@ class Address:
     Attributes:
         method: Of HTTP.
         route: As the resolver has it.
-        path: What is asked for, with `{study}` for the UID of the study.
+        path: What is asked for, with `{study}` for the UID of the study, `{patient}` for the
+            archive's own number of its patient.
         may: The roles that get it, of a study that they may see.
         answer: Their status.
         refused: That of other roles, who may see the study.
@@ -64,7 +65,7 @@ class Address:
 
     @property
     def is_of_a_study(self) -> bool:
-        return "{study}" in self.path and not self.makes_study
+        return ("{study}" in self.path or "{patient}" in self.path) and not self.makes_study
 
     @property
     def studies(self) -> tuple[str, ...]:
@@ -155,6 +156,8 @@ _LENGTH = {
 }  # fmt: skip
 _GRANT = {"do": "grant", "grant-username": "consultant", "grant-reason": "A consultation"}
 _SHARE = {"do": "share", "share-recipient": "A colleague", "share-days": "1"}
+_URGENT = {"act": "prioritise", "priority": "urgent"}
+_NOT_LINKED = dict.fromkeys((LINK, PLAIN_LINK), 404)
 _ALL = dict.fromkeys((LINK, PLAIN_LINK, NOBODY), 200)
 
 ADDRESSES = (
@@ -174,11 +177,51 @@ ADDRESSES = (
     Address("POST", "emergency/", "/emergency/", BREAK_GLASS, 200, body={"number": "x"}),
     Address("POST", "emergency/<int:key>/end/", "/emergency/0/end/", frozenset(), refused=404),
     _get("share/<str:token>/", "/share/guessed/", answer=404, is_open=True),
+    # the worklist
+    _change("POST", "list/preference/", EVERYBODY, 302),
+    _get("list/searches/", may=EVERYBODY),
+    _change("POST", "list/searches/", EVERYBODY, 302, body={"default": ""}),
+    _get("list/export.<str:form>", "/list/export.csv", may=SHARE, refused=404),
+    Address(
+        "POST",
+        "list/chosen.<str:form>",
+        "/list/chosen.csv",
+        SHARE,
+        refused=404,
+        body={"study": OWN},
+    ),
+    _change("POST", "list/changes/", EVERYBODY, 200, body=_URGENT | {"study": FOREIGN}),
+    _change("POST", f"{_STUDY}/worklist/", READERS, 302, body=_URGENT),
+    _get("patients/<int:patient>/", "/patients/{patient}/"),
     # accounts
     _get("accounts/login/", is_open=True, answer=302, says=_ALL),
     _get("accounts/signup/", is_open=True, answer=302, says=_ALL),
     _get("accounts/logout/", is_open=True, says=dict.fromkeys((LINK, PLAIN_LINK, NOBODY), 302)),
     _get("accounts/password/change/", may=EVERYBODY),
+    _get("accounts/reauthenticate/", may=EVERYBODY),
+    _get("accounts/sessions/", may=EVERYBODY),
+    Address("POST", "accounts/sessions/<int:pk>/end/", "/accounts/sessions/0/end/", EVERYBODY, 404),
+    _change("POST", "accounts/sessions/end-others/", EVERYBODY, 302),
+    _get("accounts/second-factor/", may=EVERYBODY),
+    _get("accounts/second-factor/code/", is_open=True, answer=302),
+    _get("accounts/second-factor/confirm/", may=EVERYBODY),
+    _get("accounts/second-factor/set-up/", may=EVERYBODY),
+    _get("accounts/second-factor/remove/", may=EVERYBODY),
+    _get("accounts/recovery-codes/", may=EVERYBODY),
+    _get("accounts/recovery-codes/new/", may=EVERYBODY),
+    _get("accounts/password/reset/", is_open=True),
+    _get("accounts/password/reset/sent/", is_open=True),
+    _get("accounts/password/reset/done/", is_open=True),
+    _get(
+        r"accounts/^password/reset/(?P<uidb36>[0-9A-Za-z]{1,13})-(?P<key>[\w-]{1,100})/$",
+        "/accounts/password/reset/1-guessed/",
+        is_open=True,
+    ),
+    _get(".well-known/jwks.json", is_open=True),
+    *(
+        Address("POST", route, f"/{route}", is_open=True, answer=400, says=_NOT_LINKED)
+        for route in ("api/token/", "api/token/refresh/", "api/token/revoke/")
+    ),
     # the JSON API
     _get("api/health/", may=EVERYBODY),
     _get("api/schema/", may=EVERYBODY),
@@ -187,6 +230,8 @@ ADDRESSES = (
     _get("api/dicom/dictionary/", may=EVERYBODY, link=PLAIN_LINK),
     _get("api/studies/", may=EVERYBODY),
     _change("POST", "api/studies/search/", EVERYBODY, 200, body={"patient_id": "MRN"}),
+    _get("api/studies/changes/", "/api/studies/changes/?after=1:1:", may=EVERYBODY),
+    _change("POST", f"api/{_STUDY}/acts/", READERS, 204, body={"act": "print"}, link=PLAIN_LINK),
     _get(f"api/{_STUDY}/"),
     _get(f"api/{_STUDY}/hanging/", link=PLAIN_LINK),
     _get(f"api/{_STUDY}/presentation/", link=PLAIN_LINK),
@@ -266,6 +311,7 @@ ADMINISTRATION = {
             "studies.deletion", "studies.deletedinstance", "studies.report", "studies.addendum",
             "studies.site", "studies.studygrant", "studies.emergencyaccess", "studies.sharelink",
             "studies.referringname", "studies.reporttemplate",
+            "monitoring.auditevent",
         ),
         DELETE,
     ),
@@ -275,7 +321,13 @@ ADMINISTRATION = {
         ),
         frozenset({"administrator"}),
     ),
-    **dict.fromkeys(("auth.group", "account.emailaddress"), frozenset()),
+    **dict.fromkeys(
+        (
+            "auth.group", "account.emailaddress", "mfa.authenticator", "accounts.grant",
+            "socialaccount.socialapp", "socialaccount.socialtoken", "socialaccount.socialaccount",
+        ),
+        frozenset(),
+    ),
 }  # fmt: skip
 
 

@@ -174,12 +174,35 @@ def test_a_page_behind_a_study_that_is_gone_is_the_first_page(viewer, add_study)
     assert len(page.studies) == 1
 
 
-def test_the_count_stops_at_its_limit(viewer, add_study, monkeypatch):
+@pytest.mark.parametrize(("studies", "total", "is_exact"), [(3, 3, True), (6, 3, False)])
+def test_the_count_stops_at_its_limit_and_the_page_is_the_same(
+    viewer, add_study, monkeypatch, studies, total, is_exact
+):
     monkeypatch.setattr(query, "COUNT_LIMIT", 3)
-    for _ in range(6):
+    for _ in range(studies):
         add_study()
+    place = {"sort": "-date", "size": 2, "cursor": query.Cursor()}
 
-    assert query.count(query.studies(viewer)) == 4
+    found = query.counted_page_of(viewer, query.studies(viewer), **place)
+
+    assert (found.total, found.is_exact) == (total, is_exact)
+    assert found.page == query.page_of(viewer, query.studies(viewer), **place)
+
+
+@pytest.mark.parametrize("cursor", [query.Cursor(), query.Cursor(from_end=True), "middle"])
+@pytest.mark.parametrize("sort", ["-date", "date", "name", "-mrn"])
+@pytest.mark.parametrize("nearest", [2, 5, 100])
+def test_a_page_is_the_same_whether_the_order_is_read_or_the_matches_sorted(
+    viewer, add_study, monkeypatch, cursor, sort, nearest
+):
+    monkeypatch.setattr(query, "_NEAREST", nearest)
+    studies = [add_study(modalities_in_study=["CT" if n % 3 else "MR"]) for n in range(12)]
+    if cursor == "middle":
+        cursor = query.Cursor(after=studies[6].pk)
+    matching = query.with_modalities(query.studies(viewer), ["CT"])
+    place = {"sort": sort, "size": 3, "cursor": cursor}
+
+    assert query.page_of(matching, are_many=True, **place) == query.page_of(matching, **place)
 
 
 # --- Attribute matching of QIDO-RS -----------------------------------------------------------
