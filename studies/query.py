@@ -23,11 +23,13 @@ from django.db.models import (
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains, StartsWith
 
-from studies.access import Viewer, may_see, visible_to
+from studies.access import Viewer, visible_to
+from studies.access import condition as visibility
 from studies.dicom.attributes import Level
 from studies.dicom.names import fold
 from studies.matching import ROWS, Options, Sql, condition, equals
 from studies.models import Series, StoredObject, Study
+from studies.noting import note_search
 
 M = TypeVar("M", bound=Model)
 
@@ -180,11 +182,18 @@ class Page:
 
 
 def page_of(
-    queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor, are_many: bool = False
+    viewer: Viewer,
+    queryset: QuerySet[Study],
+    *,
+    sort: str,
+    size: int,
+    cursor: Cursor,
+    are_many: bool = False,
 ) -> Page:
     """One page by position in the index instead of by counting rows off.
 
     Args:
+        viewer: Who asks; a cursor at a study that they may not see says nothing of it.
         queryset: Filtered studies, in no order.
         sort: A key of SORT_COLUMNS, with `-` for descending.
         size: Rows of a page.
@@ -196,7 +205,8 @@ def page_of(
     towards_smaller = descending != backwards
     sign = "-" if towards_smaller else ""
     edge = cursor.before if backwards else cursor.after
-    place = Study.objects.filter(pk=edge).values_list(column, "pk").first() if edge else None
+    edges = studies(viewer).values_list(column, "pk")
+    place = edges.filter(pk=edge).first() if edge else None
     beyond = Q(_beyond(column, place, "<" if towards_smaller else ">")) if place else Q()
     order = (f"{sign}{column}", f"{sign}id")
     found = _nearest(queryset, beyond, order, size + 1) if are_many else []
@@ -255,7 +265,7 @@ class CountedPage:
 
 
 def counted_page_of(
-    queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor
+    viewer: Viewer, queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor
 ) -> CountedPage:
     """As `page_of`, of a list that is counted first.
 
@@ -266,7 +276,7 @@ def counted_page_of(
     keys = list(queryset.order_by().values_list("pk", flat=True)[: COUNT_LIMIT + 1])
     is_exact = len(keys) <= COUNT_LIMIT
     found = Study.objects.filter(pk__in=keys) if is_exact else queryset
-    page = page_of(found, sort=sort, size=size, cursor=cursor, are_many=not is_exact)
+    page = page_of(viewer, found, sort=sort, size=size, cursor=cursor, are_many=not is_exact)
     return CountedPage(page, min(len(keys), COUNT_LIMIT), is_exact)
 
 
@@ -320,6 +330,11 @@ _TABLES = {
 }
 _NEWEST_STUDIES_FIRST = ["study.study_moment DESC", "study.id DESC"]
 _PARENTS = ("study.study_instance_uid", "series.series_instance_uid")
+_SEARCHED = {
+    Level.STUDY: "studies searched",
+    Level.SERIES: "series searched",
+    Level.INSTANCE: "instances searched",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,13 +345,11 @@ class Search:
         level: What is searched for: STUDY, SERIES or INSTANCE.
         condition: What its rows have to be.
         order: What they are ordered by.
-        is_allowed: Whether the person who asks may see any of them.
     """
 
     level: Level
     condition: Sql
     order: Sequence[str]
-    is_allowed: bool
 
     def rows(self, columns: Sequence[str], *, offset: int, limit: int) -> Sql:
         """A statement for some rows in their order.
@@ -407,11 +420,12 @@ def search(
     Raises:
         InvalidQueryError: As `matching.condition`.
     """
-    matching = condition(level, keys, options)
+    matching = condition(level, keys, options) & visibility(viewer)
     for column, uid in zip(_PARENTS, parents, strict=False):
         matching &= equals(column, uid)
     order = _order(level, is_nested=bool(parents))
-    return Search(level, matching, order, is_allowed=may_see(viewer))
+    note_search(viewer, _SEARCHED[level], keys, study_uids=parents[:1])
+    return Search(level, matching, order)
 
 
 def _order(level: Level, *, is_nested: bool) -> list[str]:
@@ -444,8 +458,6 @@ def read_matches(
         offset: Rows before the page.
         limit: Rows of the page, at most MAX_RESULTS.
     """
-    if not search.is_allowed:
-        return Matches([], 0, is_exact=True)
     limit = min(limit, MAX_RESULTS)
     counted, page = search.counted(), search.page(columns, offset=offset, limit=limit + 1)
     # A subquery that depends on no row is run when its value is first needed, hence never for a

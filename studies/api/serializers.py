@@ -288,6 +288,10 @@ class CurrentKeyImagesSerializer(serializers.Serializer):
     documents = KeyImageDocumentSerializer(many=True)
 
 
+class ActSerializer(serializers.Serializer):
+    act = serializers.ChoiceField(choices=["print", "picture", "video"])
+
+
 # --- Reports -------------------------------------------------------------------------------------
 
 

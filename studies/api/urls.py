@@ -2,7 +2,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 import studies.uids  # noqa: F401 - registers <uid:…>
-from studies.api import annotations, changes, reading, reports, views
+from studies.api import acts, annotations, changes, reading, reports, views
 from studies.api.dictionary import DictionaryView
 
 app_name = "api"
@@ -37,6 +37,7 @@ urlpatterns = [
         name="measurements",
     ),
     path("studies/<uid:study>/key-images/", annotations.KeyImagesView.as_view(), name="key-images"),
+    path("studies/<uid:study>/acts/", acts.ActsView.as_view(), name="acts"),
     path("dicom/dictionary/", DictionaryView.as_view(), name="dictionary"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -18,6 +18,7 @@ from studies.api.serializers import (
 from studies.errors import GoneError, NotFoundError
 from studies.filters import PATIENT_FIELDS, StudyFilter
 from studies.models import Priority, ReadingStatus
+from studies.noting import note_search
 
 _PAGE_SIZE = 50
 
@@ -61,6 +62,8 @@ def refuse_patient_data(request: Request) -> None:
 class StudySearchView(APIView):
     """The same list, with filters that name a patient."""
 
+    only_reads = True  # for scopes of tokens; a body because addresses are kept in logs
+
     @extend_schema(request=StudySearchSerializer, responses=StudyPageSerializer)
     def post(self, request: Request) -> Response:
         return _answer(request, request.data)
@@ -90,7 +93,8 @@ def _answer(request: Request, data: Any) -> Response:
     filters = StudyFilter(wish, queryset=query.studies(request.user), request=request)
     if not filters.is_valid():
         raise ValidationError(filters.errors)
-    found = query.counted_page_of(filters.qs, sort=sort, size=size, cursor=cursor)
+    note_search(request.user, "studies searched", filters.form.cleaned_data)
+    found = query.counted_page_of(request.user, filters.qs, sort=sort, size=size, cursor=cursor)
     page = found.page
     answer = {
         "count": found.total,

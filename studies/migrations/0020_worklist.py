@@ -41,7 +41,7 @@ DROP_TRIGGER = "DROP TRIGGER study_changed ON studies_study; DROP FUNCTION study
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('studies', '0013_other_groups_of_names'),
+        ('studies', '0016_access'),
         ('auth', '0012_alter_user_first_name_max_length'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterModelOptions(
             name='study',
-            options={'permissions': [('annotate_study', 'Can save measurements and key images'), ('assign_study', 'Can assign a study to a reader'), ('prioritise_study', 'Can say how soon a study wants to be read'), ('tag_study', 'Can tag a study'), ('comment_study', 'Can comment on a study'), ('export_studies', 'Can export lists of studies')], 'verbose_name_plural': 'studies'},
+            options={'permissions': [('annotate_study', 'Can save measurements and key images'), ('view_every_study', 'Can see the studies of every site'), ('assign_study', 'Can assign a study to a reader'), ('prioritise_study', 'Can say how soon a study wants to be read'), ('tag_study', 'Can tag a study'), ('comment_study', 'Can comment on a study'), ('export_studies', 'Can export lists of studies')], 'verbose_name_plural': 'studies'},
         ),
         migrations.AddField(
             model_name='study',

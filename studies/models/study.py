@@ -10,6 +10,7 @@ from django.db.models.functions import Upper
 
 from studies.dicom.names import PersonName
 from studies.models.patient import Patient, PatientIdentity
+from studies.models.site import Site
 
 _UID = r"^[0-9.]{1,64}$"
 
@@ -84,6 +85,15 @@ class Study(PatientIdentity):
     referring_physician_name_phonetic = models.CharField(max_length=256, blank=True)
     referring_physician_name_folded = models.CharField(max_length=800, blank=True, editable=False)
     institution_name = models.CharField(max_length=256, blank=True)
+    # By which is decided who may see it; unknown as long as no object has named an institution.
+    site = models.ForeignKey(
+        Site,
+        on_delete=models.PROTECT,
+        related_name="studies",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
 
     modalities_in_study = ArrayField(models.CharField(max_length=256), default=list, blank=True)
     number_of_study_related_series = models.IntegerField(default=0)
@@ -122,6 +132,7 @@ class Study(PatientIdentity):
         verbose_name_plural = "studies"
         permissions = [
             ("annotate_study", "Can save measurements and key images"),
+            ("view_every_study", "Can see the studies of every site"),
             ("assign_study", "Can assign a study to a reader"),
             ("prioritise_study", "Can say how soon a study wants to be read"),
             ("tag_study", "Can tag a study"),
@@ -161,6 +172,8 @@ class Study(PatientIdentity):
                 name="study_of_patient_newest_first",
             ),
             models.Index(fields=["-received_at", "-id"], name="study_latest_received_first"),
+            # Of few different values, which a B-tree keeps once each.
+            models.Index(fields=["site"], name="study_by_site"),
             # One for each status: as one index with the status first, searches by day alone would
             # be answered from it, and then have to be sorted.
             models.Index(
@@ -222,6 +235,15 @@ class Study(PatientIdentity):
                 name="study_by_referring_physician",
             ),
         ]
+
+    def without_identity(self) -> "Study":
+        """Not to be saved: the same study, of which only its key, UID and modalities are told."""
+        return Study(
+            pk=self.pk,
+            study_instance_uid=self.study_instance_uid,
+            patient_record_id=self.patient_record_id,
+            modalities_in_study=self.modalities_in_study,
+        )
 
     def __str__(self) -> str:
         return self.accession_number or self.study_instance_uid

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from accounts.acts import Act, Action, note
 from studies import query
 from studies.access import may_read_reports
-from studies.models import Report
+from studies.models import Report, Study
 
 PAGE_SIZE = 50
 
@@ -24,12 +24,13 @@ def timeline(request: HttpRequest, patient: int) -> HttpResponse:
         studies = studies.prefetch_related(Prefetch("report", signed))
     after = request.GET.get("after", "")
     cursor = query.Cursor(after=int(after) if after.isdecimal() and len(after) < 19 else None)  # noqa: PLR2004 - bigint
-    page = query.page_of(studies, sort=query.DEFAULT_SORT, size=PAGE_SIZE, cursor=cursor)
+    page = query.page_of(
+        request.user, studies, sort=query.DEFAULT_SORT, size=PAGE_SIZE, cursor=cursor
+    )
     if not page.studies:
         raise Http404
     first = page.studies[0]
-    known = [(first.patient_id, first.issuer_of_patient_id)]
-    note(Act(action=Action.VIEW, what="studies of a patient", patients=known))
+    _note(page.studies)
     context = {
         "patient": first,
         "page": page,
@@ -37,3 +38,8 @@ def timeline(request: HttpRequest, patient: int) -> HttpResponse:
         "reads_reports": may_read_reports(request.user),
     }
     return render(request, "studies/patient.html", context)
+
+
+def _note(studies: list[Study]) -> None:
+    uids = [study.study_instance_uid for study in studies]
+    note(Act(action=Action.VIEW, what="patient opened", study_uids=uids))

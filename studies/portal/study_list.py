@@ -20,6 +20,7 @@ from studies.filters import (
 )
 from studies.models import ListPreference, Priority, ReadingStatus, Tag
 from studies.models.worklist import Density
+from studies.noting import note_search
 from studies.portal import cells, columns
 from studies.portal.columns import PAGE_SIZES
 
@@ -45,6 +46,7 @@ def study_list(request: HttpRequest) -> HttpResponse:
     choices = _choices(filters.form)
     context = _around(request, filters, preference) | choices
     if filters.is_valid():
+        note_search(request.user, "studies searched", filters.form.cleaned_data)
         context["mark"] = changes.mark()  # before the page: what comes in between is told later
         context |= _page(request, filters, preference)
         context["rows"] = cells.rows(context["page"].studies, context["shown"], context["tags"])
@@ -142,7 +144,7 @@ def _page(request: HttpRequest, filters: StudyFilter, preference: ListPreference
     cursor = query.Cursor(
         after=_number(data, "after"), before=_number(data, "before"), from_end="end" in data
     )
-    found = query.counted_page_of(filters.qs, sort=sort, size=size, cursor=cursor)
+    found = query.counted_page_of(request.user, filters.qs, sort=sort, size=size, cursor=cursor)
     page = found.page
     return {
         "page": page,

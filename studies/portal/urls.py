@@ -2,10 +2,12 @@ from django.urls import path
 
 import studies.uids  # noqa: F401 - registers <uid:…>
 from studies.portal import (
+    emergency,
     list_export,
     notifications,
     patients,
     preferences,
+    sharing,
     study_list,
     views,
     worklist,
@@ -27,6 +29,10 @@ urlpatterns = [
     path("studies/<uid:study>/view/", views.viewer, name="view"),
     path("studies/<uid:study>/worklist/", worklist.change, name="change"),
     path("studies/<uid:study>/follow/", notifications.follow, name="follow"),
+    path("studies/<uid:study>/access/", sharing.study_access, name="access"),
+    path("share/<str:token>/", sharing.open_link, name="share"),
+    path("emergency/", emergency.open_emergency, name="emergency"),
+    path("emergency/<int:key>/end/", emergency.end_emergency, name="end-emergency"),
     path("notifications/", notifications.notification_list, name="notifications"),
     path(_DOCUMENT, views.document, name="document"),
     path(f"{_DOCUMENT}file/", views.encapsulated_file, name="encapsulated-file"),

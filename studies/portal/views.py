@@ -1,11 +1,14 @@
 """The pages of one study: what it holds, the viewer, a document."""
 
+from typing import Any
+
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.acts import Act, Action, note
 from studies import documents, query, retrieve
-from studies.access import may_report
+from studies.access import is_deidentified, may_grant, may_report, may_share
 from studies.dicom.attributes import is_uid
 from studies.errors import GoneError, NotFoundError
 from studies.first_image import find_first_image
@@ -18,6 +21,7 @@ from studies.reports import notifications, reading
 @require_safe
 def study_detail(request: HttpRequest, study: str) -> HttpResponse:
     found = _find_study(request, study)
+    _note(Action.VIEW, "study opened", study)
     others = list(query.other_studies_of_patient(request.user, found)[: MAX_OTHER_STUDIES + 1])
     context = {
         "study": found,
@@ -26,6 +30,7 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
         "has_more_studies": len(others) > MAX_OTHER_STUDIES,
         "report": reading.report_of(request.user, found),
         "may_report": may_report(request.user),
+        "may_let_others_see": may_grant(request.user) or may_share(request.user),
         "worklist": card_of(request, found),
         "follows": notifications.follows(request.user, found),
     }
@@ -35,9 +40,15 @@ def study_detail(request: HttpRequest, study: str) -> HttpResponse:
 @require_safe
 def viewer(request: HttpRequest, study: str) -> HttpResponse:
     found = _find_study(request, study)
+    _note(Action.VIEW, "viewer opened", study)
     asked = request.GET.get("series", "")
     series = asked if is_uid(asked) else first_series_uid(request.user, found)
-    context = {"study": found, "first": find_first_image(request.user, found, series)}
+    context: dict[str, Any] = {
+        "study": found,
+        "first": find_first_image(request.user, found, series),
+    }
+    if is_deidentified(request.user):
+        context |= {"study": found.without_identity(), "year": found.study_date}
     return render(request, "studies/viewer.html", context)
 
 
@@ -45,6 +56,7 @@ def viewer(request: HttpRequest, study: str) -> HttpResponse:
 def document(request: HttpRequest, study: str, series: str, instance: str) -> HttpResponse:
     """A report to be read, or the header of whatever else it is."""
     found = _find_instance(request, study, series, instance)
+    _note(Action.VIEW, "document opened", study, instance)
     base_url = request.build_absolute_uri("/dicom-web")
     context = documents.readable(request.user, found, base_url=base_url)
     return render(request, "studies/document.html", {"instance": found, **context})
@@ -60,11 +72,16 @@ def encapsulated_file(
         file = documents.encapsulated_file(found)
     except NotFoundError as error:
         raise Http404 from error
+    _note(Action.EXPORT, "document downloaded", study, instance)
     body = iter(()) if request.method == "HEAD" else iter(file)
     response = StreamingHttpResponse(body, content_type="application/octet-stream")
     response.headers["Content-Length"] = str(file.size)
     response.headers["Content-Disposition"] = f'attachment; filename="{instance}.bin"'
     return response
+
+
+def _note(action: Action, what: str, study: str, *objects: str) -> None:
+    note(Act(action=action, what=what, study_uids=[study], object_uids=objects))
 
 
 def _find_study(request: HttpRequest, uid: str) -> Study:

@@ -142,23 +142,23 @@ def test_walking_the_pages_forwards_and_backwards_meets_each_study_once(viewer, 
 
     forwards, page = (
         [],
-        query.page_of(query.studies(viewer), sort=sort, size=5, cursor=query.Cursor()),
+        query.page_of(viewer, query.studies(viewer), sort=sort, size=5, cursor=query.Cursor()),
     )
     while page.studies:
         forwards += [study.pk for study in page.studies]
         if not page.has_next:
             break
         cursor = query.Cursor(after=page.studies[-1].pk)
-        page = query.page_of(query.studies(viewer), sort=sort, size=5, cursor=cursor)
+        page = query.page_of(viewer, query.studies(viewer), sort=sort, size=5, cursor=cursor)
     backwards, page = [], query.page_of(
-        query.studies(viewer), sort=sort, size=5, cursor=query.Cursor(from_end=True)
+        viewer, query.studies(viewer), sort=sort, size=5, cursor=query.Cursor(from_end=True)
     )  # fmt: skip
     while page.studies:
         backwards = [study.pk for study in page.studies] + backwards
         if not page.has_previous:
             break
         cursor = query.Cursor(before=page.studies[0].pk)
-        page = query.page_of(query.studies(viewer), sort=sort, size=5, cursor=cursor)
+        page = query.page_of(viewer, query.studies(viewer), sort=sort, size=5, cursor=cursor)
 
     assert forwards == expected
     assert backwards == expected
@@ -168,7 +168,7 @@ def test_a_page_behind_a_study_that_is_gone_is_the_first_page(viewer, add_study)
     add_study()
 
     page = query.page_of(
-        query.studies(viewer), sort="-date", size=5, cursor=query.Cursor(after=10**12)
+        viewer, query.studies(viewer), sort="-date", size=5, cursor=query.Cursor(after=10**12)
     )
 
     assert len(page.studies) == 1
@@ -183,10 +183,10 @@ def test_the_count_stops_at_its_limit_and_the_page_is_the_same(
         add_study()
     place = {"sort": "-date", "size": 2, "cursor": query.Cursor()}
 
-    found = query.counted_page_of(query.studies(viewer), **place)
+    found = query.counted_page_of(viewer, query.studies(viewer), **place)
 
     assert (found.total, found.is_exact) == (total, is_exact)
-    assert found.page == query.page_of(query.studies(viewer), **place)
+    assert found.page == query.page_of(viewer, query.studies(viewer), **place)
 
 
 @pytest.mark.parametrize("cursor", [query.Cursor(), query.Cursor(from_end=True), "middle"])
