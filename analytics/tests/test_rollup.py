@@ -79,7 +79,10 @@ an_act = st.one_of(
 
 @pytest.mark.django_db
 @settings(
-    max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(an_act, min_size=4, max_size=14))
 def test_after_any_history_the_counts_are_those_of_a_plain_recount(steward, acts):
