@@ -82,15 +82,15 @@ def test_what_only_adds_is_not(statement):
 
 @pytest.fixture
 def migrated(tmp_path):
-    """A database with the roles of k8s/roles.sql, migrated as its owner."""
+    """A database with the roles of k8s/roles.sql, made by an administrator who is no superuser, as
+    nobody is in Cloud SQL; migrated as its owner."""
     server = EmbeddedServer(tmp_path / "data")
     server.start()
     try:
-        with psycopg.connect(server.conninfo("postgres"), autocommit=True) as administrator:
-            administrator.execute("CREATE DATABASE pacs")
-            for user in ("pacs_owner", "pacs_1", "pacs_2"):
-                administrator.execute(f"CREATE ROLE {user} LOGIN")
-        with psycopg.connect(server.conninfo("pacs"), autocommit=True) as administrator:
+        with psycopg.connect(server.conninfo("postgres"), autocommit=True) as superuser:
+            superuser.execute("CREATE ROLE administrator LOGIN CREATEROLE")
+            superuser.execute("CREATE DATABASE pacs OWNER administrator")
+        with connect(server, "administrator") as administrator:
             administrator.execute((ROOT / "k8s" / "roles.sql").read_text())
         url = server.database_url("pacs").replace("postgres@", "pacs_owner@")
         done = subprocess.run(
@@ -105,9 +105,13 @@ def migrated(tmp_path):
         server.stop(force=True)
 
 
+def connect(server: EmbeddedServer, user: str) -> psycopg.Connection:
+    conninfo = psycopg.conninfo.make_conninfo(server.conninfo("pacs"), user=user)
+    return psycopg.connect(conninfo, autocommit=True)
+
+
 def test_the_portal_may_work_in_the_tables_that_the_owner_made_and_change_none(migrated):
-    conninfo = psycopg.conninfo.make_conninfo(migrated.conninfo("pacs"), user="pacs_2")
-    with psycopg.connect(conninfo, autocommit=True) as portal:
+    with connect(migrated, "pacs_2") as portal:
         portal.execute("INSERT INTO django_cache VALUES ('key', 'value', now())")
         portal.execute("DELETE FROM django_cache")
         assert portal.execute("SHOW timezone").fetchone() == ("UTC",)
