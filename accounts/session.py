@@ -1,6 +1,5 @@
 """How long a session lasts, which a page may ask without making it last longer."""
 
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -8,27 +7,32 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.serializers import SessionSerializer
+from accounts.sessions import remaining_seconds, touch
 
 
 class SessionView(APIView):
-    """GET tells how long the session still lasts; POST makes it last its full time again."""
+    """GET tells how long the session still lasts; POST says that somebody is there."""
+
+    only_reads = True  # a token has no session to prolong
 
     @extend_schema(operation_id="session", responses=SessionSerializer)
     def get(self, request: Request) -> Response:
-        ends = (
-            Session.objects.filter(pk=request.session.session_key)
-            .values_list("expire_date", flat=True)
-            .first()
-        )
-        return _answer(int((ends - timezone.now()).total_seconds()) if ends else None)
+        return _answer(request)
 
     @extend_schema(operation_id="session_prolong", request=None, responses=SessionSerializer)
     def post(self, request: Request) -> Response:
-        if not request.session.session_key:
-            return _answer(None)
-        request.session.modified = True  # has the middleware save it
-        return _answer(request.session.get_expiry_age())
+        if request.user.token is None:
+            request.session.is_activity = True
+            touch(request.session, at_once=True)
+        return _answer(request)
 
 
-def _answer(seconds: int | None) -> Response:
-    return Response(SessionSerializer({"remaining_seconds": seconds}).data)
+def _answer(request: Request) -> Response:
+    answer = {"remaining_seconds": None, "longest_seconds": None}
+    if request.user.token is None:
+        longest = request.session.latest_end() - timezone.now()
+        answer = {
+            "remaining_seconds": remaining_seconds(request.session),
+            "longest_seconds": int(longest.total_seconds()),
+        }
+    return Response(SessionSerializer(answer).data)

@@ -87,7 +87,7 @@ function connect(viewer) {
   listenToKeys(actions, help);
   new ReportPanel(find('#panel-report'), study, identity, panels);
   new Tags(find('#panel-tags'), context);
-  preparePrinting(viewer, mpr, find('#print'));
+  preparePrinting({ viewer, messages }, mpr, find('#print'));
   new Session(messages).ask();
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   mpr.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
