@@ -1,6 +1,7 @@
 """Pages of the study list for `bench.worklist`; Django must be set up."""
 
 import datetime
+import time
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -9,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from bench.worklist import Wish, pairs, timed
+from bench.worklist import Figures, Wish, pairs
 from studies import query
 from studies.filters import PATIENT_FIELDS
 from studies.models import Study, Tag
@@ -114,27 +115,28 @@ class Pages:
         places = [ordered[total * tenths // 10] for tenths in (1, 5, 9)]
         return [{"sort": sort, "after": str(pk)} for pk in places] + [{"sort": sort, "end": "1"}]
 
-    def time(self, wish: Wish, repeat: int) -> tuple[list[float], list[float]]:
-        """Milliseconds of the page, and of its two statements alone, so many times each."""
+    def time(self, wish: Wish, repeat: int) -> Figures:
         address = self._address(wish)
         with CaptureQueriesContext(connection) as captured:
             response = self.client.get(address)
         assert response.status_code == 200, (address, response.status_code)
+        asked = [one["sql"] for one in captured.captured_queries]
         statements = [
-            q["sql"] for q in captured.captured_queries
-            if '"studies_study"' in q["sql"] and q["sql"].startswith("SELECT")
+            sql for sql in asked if sql.startswith("SELECT") and '"studies_study"' in sql
         ]  # fmt: skip
-
-        def ask() -> None:
+        figures = Figures()
+        for _ in range(repeat):
+            wall, cpu = time.perf_counter(), time.process_time()
+            self.client.get(address)
+            figures.page.append((time.perf_counter() - wall) * 1000)
+            figures.cpu.append((time.process_time() - cpu) * 1000)
+            wall = time.perf_counter()
             with connection.cursor() as cursor:
                 for statement in statements:
                     cursor.execute(statement)
                     cursor.fetchall()
-
-        return (
-            [timed(lambda: self.client.get(address)) for _ in range(repeat)],
-            [timed(ask) for _ in range(repeat)],
-        )
+            figures.sql.append((time.perf_counter() - wall) * 1000)
+        return figures
 
     def _address(self, wish: Wish) -> str:
         """The address that the search form leads to: it holds no patient data."""

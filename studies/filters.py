@@ -1,6 +1,7 @@
 """The filters of the study list, the same for page and API."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -189,12 +190,12 @@ def _with_reader_named(queryset: QuerySet[Study], name: str, viewer: Any) -> Que
     return query.with_reader(queryset, reader.pk) if reader else queryset.none()
 
 
-_ANY_OF = {
+_ANY_OF: dict[Kind, Callable[[QuerySet[Study], list[str]], QuerySet[Study]]] = {
     Kind.MODALITY: query.with_modalities,
     Kind.READING: lambda queryset, values: query.with_reading_status(queryset, *values),
     Kind.PRIORITY: lambda queryset, values: query.with_priority(queryset, *values),
 }
-_EACH = {
+_EACH: dict[Kind, Callable[[QuerySet[Study], str], QuerySet[Study]]] = {
     Kind.MRN: query.with_patient_id,
     Kind.ACCESSION: query.with_accession_number,
     Kind.NAME: query.with_patient_name,

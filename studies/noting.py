@@ -19,5 +19,12 @@ def note_search(
     searcher: Any, what: str, keys: Mapping[str, object], *, study_uids: Sequence[str] = ()
 ) -> None:
     """What was searched for; who was found stands in no trail, since pages are lists of many."""
-    said = {name: str(value) for name, value in keys.items() if value not in (None, "", [], ())}
-    note(Act(action=Action.SEARCH, what=what, actor=searcher, detail=said, study_uids=study_uids))
+    act = Act(
+        action=Action.SEARCH, what=what, actor=searcher, detail=said(keys), study_uids=study_uids
+    )
+    note(act)
+
+
+def said(keys: Mapping[str, object]) -> dict[str, str]:
+    """Those keys of a search that ask for something."""
+    return {name: str(value) for name, value in keys.items() if value not in (None, "", [], ())}

@@ -182,7 +182,13 @@ class Page:
 
 
 def page_of(
-    viewer: Viewer, queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor
+    viewer: Viewer,
+    queryset: QuerySet[Study],
+    *,
+    sort: str,
+    size: int,
+    cursor: Cursor,
+    are_many: bool = False,
 ) -> Page:
     """One page by position in the index instead of by counting rows off.
 
@@ -192,22 +198,51 @@ def page_of(
         sort: A key of SORT_COLUMNS, with `-` for descending.
         size: Rows of a page.
         cursor: Where the page lies. One whose study is gone gives the first page.
+        are_many: Whether more than COUNT_LIMIT match.
     """
     column, descending = SORT_COLUMNS[sort.lstrip("-")], sort.startswith("-")
     backwards = cursor.before is not None or cursor.from_end
     towards_smaller = descending != backwards
     sign = "-" if towards_smaller else ""
-    rows = queryset.order_by(f"{sign}{column}", f"{sign}id")
     edge = cursor.before if backwards else cursor.after
     edges = studies(viewer).values_list(column, "pk")
     place = edges.filter(pk=edge).first() if edge else None
-    if place:
-        rows = rows.filter(_beyond(column, place, "<" if towards_smaller else ">"))
-    found = list(rows[: size + 1])
+    beyond = Q(_beyond(column, place, "<" if towards_smaller else ">")) if place else Q()
+    order = (f"{sign}{column}", f"{sign}id")
+    found = _nearest(queryset, beyond, order, size + 1) if are_many else []
+    if len(found) <= size:
+        rows = queryset.filter(beyond).order_by(*order).prefetch_related("assigned_to")
+        found = list(rows[: size + 1])
     more, found = len(found) > size, found[:size]
     if backwards:
         return Page(found[::-1], has_previous=more, has_next=bool(place))
     return Page(found, has_previous=bool(place), has_next=more)
+
+
+# So many rows of the order are read in hope of a page of those that match.
+_NEAREST = 5000
+
+
+def _nearest(
+    queryset: QuerySet[Study], beyond: Q, order: tuple[str, str], limit: int
+) -> list[Study]:
+    """The first matching rows among the next few thousand of the order; maybe too few.
+
+    The planner takes the words of a description for independent. Where it expects few matches and
+    there are tens of thousands, it would read and sort them all.
+    """
+    query = queryset.query
+    if not query.where or len(query.alias_map) > 1:  # all match, or other tables are joined
+        return []
+    rows, values = Study.objects.filter(beyond).order_by(*order)[:_NEAREST].query.sql_with_params()
+    where, conditions = query.get_compiler(connection=connection).compile(query.where)
+    by = ", ".join(f"{name.lstrip('-')}{' DESC' * name.startswith('-')}" for name in order)
+    statement = (
+        f"SELECT * FROM ({rows}) AS studies_study"  # noqa: S608 - compiled, its values apart
+        f" WHERE {where} ORDER BY {by} LIMIT %s"
+    )
+    raw = Study.objects.raw(statement, [*values, *conditions, limit])
+    return list(raw.prefetch_related("assigned_to"))
 
 
 def _beyond(column: str, place: tuple[Any, int], operator: str) -> Func:
@@ -234,15 +269,14 @@ def counted_page_of(
 ) -> CountedPage:
     """As `page_of`, of a list that is counted first.
 
-    The count finds the keys of all studies where these are few, and then only those are sorted.
-    Else the planner would have to guess that they are few, and where it guesses wrong it reads the
-    whole order for them: of filters that hardly meet, it cannot know.
+    The count finds the keys of all studies where these are few, and then only those are sorted;
+    where they are many, the order is read. Else the planner would have to guess which it is, and
+    of filters that hardly meet, or never one without the other, it cannot know.
     """
     keys = list(queryset.order_by().values_list("pk", flat=True)[: COUNT_LIMIT + 1])
     is_exact = len(keys) <= COUNT_LIMIT
     found = Study.objects.filter(pk__in=keys) if is_exact else queryset
-    rows = found.prefetch_related("assigned_to")
-    page = page_of(viewer, rows, sort=sort, size=size, cursor=cursor)
+    page = page_of(viewer, found, sort=sort, size=size, cursor=cursor, are_many=not is_exact)
     return CountedPage(page, min(len(keys), COUNT_LIMIT), is_exact)
 
 

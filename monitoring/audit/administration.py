@@ -14,6 +14,8 @@ _ACTS = {
 }
 # Who may do what is settled there.
 _OF_ACCOUNTS = {"accounts", "auth"}
+# Whose own administration says more.
+_TELL_THEMSELVES = {"studies.studyscope"}
 
 
 def watch() -> None:
@@ -26,6 +28,8 @@ def watch() -> None:
     ) -> Any:
         rows = list(queryset)
         for row in rows:
+            if row._meta.label_lower in _TELL_THEMSELVES:
+                continue
             action, what = _ACTS[action_flag]
             if row._meta.app_label in _OF_ACCOUNTS:
                 action = Action.SECURITY

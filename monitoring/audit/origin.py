@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest
 
+from accounts.addresses import client_address
 from monitoring.models import ActorKind
 
 
@@ -69,7 +70,7 @@ class Origin:
         return getpass.getuser()
 
     def _address(self) -> str:
-        return str(self.request.META.get("REMOTE_ADDR", ""))[:45] if self.request else ""
+        return client_address(self.request) if self.request else ""
 
     def _header(self, name: str) -> str:
         return self.request.headers.get(name, "") if self.request else ""

@@ -12,6 +12,7 @@ from studies.api.serializers import ChangesSerializer
 from studies.api.views import refuse_patient_data
 from studies.errors import InvalidQueryError
 from studies.filters import StudyFilter, words_of
+from studies.noting import note_search
 from studies.search_words import Kind
 from studies.searches import recall
 
@@ -39,6 +40,7 @@ class ChangesView(APIView):
         filters = StudyFilter(search, queryset=query.studies(request.user), request=request)
         if not filters.is_valid():
             raise ValidationError(filters.errors)
+        note_search(request.user, "list followed", filters.form.cleaned_data)
         rows = query.studies(request.user).filter(pk__in=_keys(request.query_params))
         found = changes.changes_since(
             request.query_params.get("after", ""), filters.qs, rows,

@@ -40,17 +40,20 @@ class TagsField(serializers.ListField):
     """Names of tags; of all studies of an answer they are read once, if there are any."""
 
     child = serializers.CharField()
+    _names: dict[int, str] | None = None
 
     def to_representation(self, value: list[int]) -> list[str]:
         if not value:
             return []
-        if "tags" not in self.context:
-            self.context["tags"] = dict(Tag.objects.values_list("pk", "name"))
-        return [name for key in value if (name := self.context["tags"].get(key))]
+        if self._names is None:
+            self._names = dict(Tag.objects.values_list("pk", "name"))
+        return [name for key in value if (name := self._names.get(key))]
 
 
 class StudySerializer(serializers.ModelSerializer):
-    assigned_to = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    assigned_to: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="username", read_only=True
+    )
     tags = TagsField(read_only=True)
 
     class Meta:

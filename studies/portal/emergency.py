@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.acts import Act, Action, Outcome, note
 from accounts.limits import retry_after
 from studies import emergency, searches
 from studies.access import may_break_glass
@@ -37,6 +38,13 @@ def _open(request: HttpRequest, form: EmergencyForm) -> EmergencyAccess | None:
         return emergency.open_emergency(request.user, **said)
     except (InvalidAccessError, NotFoundError, NotPermittedError) as error:
         form.add_error(None, str(error))
+        tried = Act(
+            action=Action.BREAK_GLASS,
+            what="emergency access refused",
+            outcome=Outcome.REFUSED,
+            detail=said,
+        )
+        note(tried)
         return None
 
 

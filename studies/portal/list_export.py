@@ -11,6 +11,7 @@ from accounts.acts import Act, Action, note
 from studies import exporting, query, worklist
 from studies.access import may_export
 from studies.models import Study
+from studies.noting import said
 from studies.portal.study_list import search_of, sort_of
 
 _TYPES = {
@@ -26,6 +27,8 @@ def export_chosen(request: HttpRequest, form: str) -> HttpResponseBase:
     if form not in _TYPES or not may_export(request.user):
         raise Http404
     chosen = query.studies(request.user).filter(study_instance_uid__in=uids)
+    found = list(chosen.values_list("study_instance_uid", flat=True))
+    note(Act(action=Action.EXPORT, what="list downloaded", study_uids=found, detail={"form": form}))
     return _file(request, form, chosen, query.DEFAULT_SORT)
 
 
@@ -39,12 +42,13 @@ def export(request: HttpRequest, form: str) -> HttpResponseBase:
         return redirect("studies:list")
     if request.method == "HEAD":
         return HttpResponse(content_type=_TYPES[form])
+    number = filters.qs.order_by()[: exporting.MAX_ROWS].count()
+    searched = said(filters.form.cleaned_data) | {"form": form, "rows": str(number)}
+    note(Act(action=Action.EXPORT, what="list downloaded", detail=searched))
     return _file(request, form, filters.qs, sort_of(filters.data))
 
 
 def _file(request: HttpRequest, form: str, studies: QuerySet[Study], sort: str) -> HttpResponseBase:
-    number = studies.order_by()[: exporting.MAX_ROWS].count()
-    note(Act(action=Action.EXPORT, what=f"list as {form}", detail={"rows": str(number)}))
     lines = exporting.rows(request.user, studies, sort=sort)
     response: HttpResponseBase
     if form == "csv":

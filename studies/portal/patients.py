@@ -5,9 +5,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.acts import Act, Action, note
 from studies import query
 from studies.access import may_read_reports
-from studies.models import Report
+from studies.models import Report, Study
 
 PAGE_SIZE = 50
 
@@ -28,10 +29,17 @@ def timeline(request: HttpRequest, patient: int) -> HttpResponse:
     )
     if not page.studies:
         raise Http404
+    first = page.studies[0]
+    _note(page.studies)
     context = {
-        "patient": page.studies[0],
+        "patient": first,
         "page": page,
         "last": page.studies[-1],
         "reads_reports": may_read_reports(request.user),
     }
     return render(request, "studies/patient.html", context)
+
+
+def _note(studies: list[Study]) -> None:
+    uids = [study.study_instance_uid for study in studies]
+    note(Act(action=Action.VIEW, what="patient opened", study_uids=uids))

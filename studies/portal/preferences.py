@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from studies import saved_searches
-from studies.errors import ArchiveError
+from studies.errors import ArchiveError, NotFoundError
 from studies.models.worklist import SavedSearch
 from studies.portal import columns
 from studies.portal.columns import preference_of
@@ -68,7 +68,7 @@ def _save(request: HttpRequest, user: User) -> SavedSearch:
     """The search of the list that the form stands on."""
     search = recall(request, request.POST)
     if search is None:
-        raise saved_searches.NotFoundError("That search was of another session: search again.")
+        raise NotFoundError("That search was of another session: search again.")
     return saved_searches.save(
         user, str(search["name"]), dict(search.lists()), role=str(search.get("role", ""))
     )

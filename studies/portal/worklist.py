@@ -51,8 +51,8 @@ def _steps(request: HttpRequest, data: QueryDict) -> dict[str, Callable[[str], o
 def _reader(request: HttpRequest, value: str) -> User | None:
     if value in ("", NOBODY):
         return None
-    key = request.user.pk if value == ME else _key(value)
-    reader = worklist.readers().filter(pk=key).first()
+    key = str(request.user.pk) if value == ME else value
+    reader = worklist.readers().filter(pk=_key(key)).first()
     if reader is None:
         raise InvalidQueryError("Studies are assigned to people who may report.")
     return reader

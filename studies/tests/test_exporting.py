@@ -114,21 +114,22 @@ def test_every_text_of_an_xlsx_is_text(client, two_studies):
     assert (kinds["H2"], kinds["T2"]) == ("inlineStr", None)
 
 
-def test_an_export_is_told_with_the_number_of_its_rows(client, two_studies):
+def test_an_export_is_told_with_what_was_searched_or_chosen(client, two_studies):
     acts = []
 
     def listen(sender, act, **_):
-        acts.append((act.action, act.what, dict(act.detail)))
+        acts.append((act.action, act.what, dict(act.detail), act.study_uids))
 
     acted.connect(listen)
     try:
-        client.get("/list/export.csv")
+        client.get("/list/export.csv?modality=CT")
         client.post("/list/chosen.xlsx", {"study": ["1.1", "9.9"]}).close()
     finally:
         acted.disconnect(listen)
 
     assert acts == [
-        ("export", "list as csv", {"rows": "2"}), ("export", "list as xlsx", {"rows": "1"}),
+        ("export", "list downloaded", {"modality": "['CT']", "form": "csv", "rows": "2"}, ()),
+        ("export", "list downloaded", {"form": "xlsx"}, ["1.1"]),
     ]  # fmt: skip
 
 

@@ -189,6 +189,22 @@ def test_the_count_stops_at_its_limit_and_the_page_is_the_same(
     assert found.page == query.page_of(viewer, query.studies(viewer), **place)
 
 
+@pytest.mark.parametrize("cursor", [query.Cursor(), query.Cursor(from_end=True), "middle"])
+@pytest.mark.parametrize("sort", ["-date", "date", "name", "-mrn"])
+@pytest.mark.parametrize("nearest", [2, 5, 100])
+def test_a_page_is_the_same_whether_the_order_is_read_or_the_matches_sorted(
+    viewer, add_study, monkeypatch, cursor, sort, nearest
+):
+    monkeypatch.setattr(query, "_NEAREST", nearest)
+    studies = [add_study(modalities_in_study=["CT" if n % 3 else "MR"]) for n in range(12)]
+    if cursor == "middle":
+        cursor = query.Cursor(after=studies[6].pk)
+    matching = query.with_modalities(query.studies(viewer), ["CT"])
+    place = {"sort": sort, "size": 3, "cursor": cursor}
+
+    assert query.page_of(matching, are_many=True, **place) == query.page_of(matching, **place)
+
+
 # --- Attribute matching of QIDO-RS -----------------------------------------------------------
 
 
