@@ -164,7 +164,8 @@ def _wait(request: HttpRequest) -> int | None:
     if not is_of_a_program(request) or name in _POLLED:
         return None
     is_token = _token(request) is not None
-    key = f"user:{request.user.pk}"
+    # Whoever has come by a link is no user.
+    key = f"user:{request.user.pk}" if request.user.pk else f"address:{address_to_limit(request)}"
     if request.path_info.startswith("/dicom-web/"):
         if request.method == "POST" and not is_token:
             return retry_after("upload", key)
@@ -175,7 +176,7 @@ def _wait(request: HttpRequest) -> int | None:
 class SessionActivityMiddleware(_AskedBeforeView):
     """What a person does prolongs their session; what a page asks by itself does not.
 
-    Such a page says so by the header `Background`, or its address is known to be polled.
+    Such a page says so by the header `X-Background`, or its address is known to be polled.
     """
 
     def process_view(
@@ -183,7 +184,7 @@ class SessionActivityMiddleware(_AskedBeforeView):
     ) -> HttpResponseBase | None:
         if not _is_in_a_session(request):
             return None
-        if "Background" in request.headers or _view_name(request) in _POLLED:
+        if "X-Background" in request.headers or _view_name(request) in _POLLED:
             request.session.is_activity = False  # type: ignore[attr-defined]
         else:
             touch(request.session)

@@ -40,7 +40,12 @@ class SessionStore(DatabaseStore):
         return session
 
     def get_expiry_date(self, **_known: Any) -> datetime.datetime:
-        """The end of the idle time from now on, but never past the end of the day."""
+        """The end of the idle time from now on, but never past the end of the day.
+
+        A session of somebody who did not sign in may have been given an end of its own.
+        """
+        if SIGNED_IN_AT not in self and self.get("_session_expiry"):
+            return super().get_expiry_date(**_known)
         if not self.is_activity and self.expires_at:
             return self.expires_at
         return min(

@@ -109,9 +109,12 @@ MIDDLEWARE = [
     "pacs_portal.csp.ContentSecurityPolicyMiddleware",
     "monitoring.middleware.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "monitoring.middleware.AuditMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.ApiTokenMiddleware",
+    # Before sign-in is demanded, which whoever has come by a link has no account for.
+    "studies.portal.visitors.SharedVisitorMiddleware",
     # Before the CSRF check, so that a stranger's POST is told to sign in.
     "accounts.middleware.SignInRequiredMiddleware",
     "accounts.middleware.ScopeMiddleware",
@@ -338,6 +341,11 @@ WHITENOISE_IMMUTABLE_FILE_TEST = (
 OBJECT_STORE_URL = env.str("OBJECT_STORE_URL", default="") or f"file://{PACS_VAR_DIR}/objects"
 PACS_MAX_INSTANCE_BYTES = env.int("PACS_MAX_INSTANCE_BYTES", default=8 * 1024**3)
 PACS_DRAIN_FILE = Path(env.str("PACS_DRAIN_FILE", default="") or PACS_VAR_DIR / "drain")
+
+# --- Access past one's sites -----------------------------------------------------------------
+PACS_BREAK_GLASS_MINUTES = env.int("PACS_BREAK_GLASS_MINUTES", default=60)
+PACS_ALERT_EMAILS = env.list("PACS_ALERT_EMAILS", default=[])
+PACS_SHARE_MAX_DAYS = env.int("PACS_SHARE_MAX_DAYS", default=30)
 
 # --- API -------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

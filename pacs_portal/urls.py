@@ -15,6 +15,7 @@ urlpatterns = [
     path(".well-known/jwks.json", key_set, name="key-set"),
     path("api/session/", SessionView.as_view(), name="session"),
     path("api/health/", include("monitoring.urls")),
+    path("", include("analytics.urls")),
     path("dicom-web/", include("studies.dicomweb.urls")),
     path("accounts/", include("accounts.urls")),
     path("admin/", admin.site.urls),
