@@ -45,8 +45,8 @@ class AccountAdapter(DefaultAccountAdapter):
         account = credentials.get("username", "")
         if wait := attempts.begin(request, account):
             raise ImmediateHttpResponse(too_many_requests(request, wait))
-        user: Any = authenticate(request, **credentials)
-        if user is None:
+        user = authenticate(request, **credentials)
+        if not isinstance(user, User):
             attempts.failed("wrong password", User.objects.filter(username=account).first())
             return None
         attempts.succeeded(request, account)

@@ -7,10 +7,14 @@ from allauth.mfa.base import forms
 
 from accounts import attempts, second_factor
 from accounts.answers import too_many_requests
+from accounts.models import User
 
 
 class _Checked:
     """A code is checked under a lock and a limit that all replicas share."""
+
+    user: User
+    cleaned_data: dict[str, str]
 
     def clean_code(self) -> str:
         account = f"code:{self.user.pk}"

@@ -153,7 +153,7 @@ def _access_token(grant: Grant) -> str:
         "exp": now + ACCESS_SECONDS,
         "jti": secrets.token_urlsafe(12),
     }
-    return jwt.encode(claims, key, algorithm="RS256", headers={"kid": name, "typ": "at+jwt"})
+    return str(jwt.encode(claims, key, algorithm="RS256", headers={"kid": name, "typ": "at+jwt"}))
 
 
 def _revoke(grant: Grant, *, because: str, outcome: Outcome = Outcome.SUCCESS) -> None:

@@ -185,7 +185,7 @@ class SessionActivityMiddleware(_AskedBeforeView):
         if not _is_in_a_session(request):
             return None
         if "X-Background" in request.headers or _view_name(request) in _POLLED:
-            request.session.is_activity = False
+            request.session.is_activity = False  # type: ignore[attr-defined]
         else:
             touch(request.session)
         return None

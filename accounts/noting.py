@@ -27,7 +27,7 @@ def _note(what: str, user: User, **detail: str) -> None:
 @receiver(post_save, sender=User)
 def _on_new_password(instance: User, *, created: bool, raw: bool = False, **_rest: Any) -> None:
     # Set by `set_password` until the row is saved.
-    if created or raw or instance._password is None:  # noqa: SLF001
+    if created or raw or instance._password is None:  # type: ignore[attr-defined]  # noqa: SLF001
         return
     _note("password changed", instance)
     end_others(instance, context.request, because="the password was changed")

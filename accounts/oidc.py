@@ -25,7 +25,7 @@ from accounts.roles import Role
 PROVIDER_FAILED = "Single sign-on did not work. Try again, or sign in with a password."
 
 
-class Adapter(DefaultSocialAccountAdapter):
+class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:  # noqa: ARG002
         """The provider says who works here."""
         return True

@@ -29,7 +29,7 @@ IN_SESSION = "has_second_factor"
 _LAST_COUNTER = "last_counter"
 
 
-def is_required(user: User) -> bool:
+def is_required(user: Any) -> bool:
     """Whether a role of theirs must have one; superusers count as administrators."""
     required = set(settings.PACS_MFA_REQUIRED_ROLES)
     if not required:
@@ -37,8 +37,8 @@ def is_required(user: User) -> bool:
     return bool(roles_of(user) & required) or (user.is_superuser and Role.ADMINISTRATOR in required)
 
 
-def is_set_up(user: User) -> bool:
-    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+def is_set_up(user: Any) -> bool:
+    return bool(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists())
 
 
 def check(user: User, code: str) -> Authenticator | None:
@@ -81,7 +81,7 @@ def _is_next_code(totp: Authenticator, digits: str) -> bool:
     return False
 
 
-class Adapter(DefaultMFAAdapter):
+class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Whoever reads the database, or a copy of it, cannot make codes."""
 
     error_messages = DefaultMFAAdapter.error_messages | {

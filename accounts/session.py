@@ -1,5 +1,7 @@
 """How long a session lasts, which a page may ask without making it last longer."""
 
+from typing import Any
+
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -21,18 +23,18 @@ class SessionView(APIView):
 
     @extend_schema(operation_id="session_prolong", request=None, responses=SessionSerializer)
     def post(self, request: Request) -> Response:
-        if request.user.token is None:
-            request.session.is_activity = True
-            touch(request.session, at_once=True)
+        session: Any = request.session
+        if request.user.token is None:  # type: ignore[union-attr]  # somebody is signed in
+            session.is_activity = True
+            touch(session, at_once=True)
         return _answer(request)
 
 
 def _answer(request: Request) -> Response:
-    answer = {"remaining_seconds": None, "longest_seconds": None}
-    if request.user.token is None:
-        longest = request.session.latest_end() - timezone.now()
-        answer = {
-            "remaining_seconds": remaining_seconds(request.session),
-            "longest_seconds": int(longest.total_seconds()),
-        }
+    session: Any = request.session
+    seconds = longest = None
+    if request.user.token is None:  # type: ignore[union-attr]
+        seconds = remaining_seconds(session)
+        longest = int((session.latest_end() - timezone.now()).total_seconds())
+    answer = {"remaining_seconds": seconds, "longest_seconds": longest}
     return Response(SessionSerializer(answer).data)

@@ -71,7 +71,7 @@ class SessionStore(DatabaseStore):
         )
 
 
-def touch(session: SessionStore, *, at_once: bool = False) -> None:
+def touch(session: Any, *, at_once: bool = False) -> None:
     """Somebody did something: the idle time begins anew. Written once a minute, or at once."""
     if SIGNED_IN_AT not in session:  # signed in under the release before
         session[SIGNED_IN_AT] = time.time()
@@ -86,19 +86,21 @@ def touch(session: SessionStore, *, at_once: bool = False) -> None:
     session.expires_at = new_end
 
 
-def remaining_seconds(session: SessionStore) -> int:
+def remaining_seconds(session: Any) -> int:
     """Until the session ends if nobody does anything."""
     end = session.expires_at or session.get_expiry_date()
-    return max(0, round((end - timezone.now()).total_seconds()))
+    seconds: float = (end - timezone.now()).total_seconds()
+    return max(0, round(seconds))
 
 
 # --- Where somebody is signed in ------------------------------------------------------------------
 
 
-def sessions_of(user: User) -> QuerySet[SignedIn]:
+def sessions_of(user: Any) -> QuerySet[SignedIn]:
     """Those that have not ended, the one that was used last first."""
     alive = Session.objects.filter(expire_date__gt=timezone.now())
-    return user.signed_in.filter(session_key__in=alive.values("pk")).order_by("-last_used_at", "pk")
+    found = SignedIn.objects.filter(user=user, session_key__in=alive.values("pk"))
+    return found.order_by("-last_used_at", "pk")
 
 
 def end_sessions(signed_in: QuerySet[SignedIn], *, because: str) -> int:

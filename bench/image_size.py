@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,7 @@ def wheels_of(platform: str, files: list[str]) -> dict[str, int]:
         return {"-".join(w.name.lower().split("-")[:2]): w.stat().st_size for w in wheels}
 
 
+@cache
 def own_bytes() -> int:
     """The portal's files, its static files half as large again: they come compressed as well."""
     packed = io.BytesIO()

@@ -91,10 +91,6 @@ ensure "sql instances describe $instance" \
   --deletion-protection
 ensure "sql databases describe pacs --instance=$instance" \
   sql databases create pacs --instance="$instance"
-for user in pacs_owner pacs_1 pacs_2; do
-  ensure "sql users describe $user --instance=$instance" \
-    sql users create "$user" --instance="$instance"
-done
 
 # --- Objects: in two regions, copied within 15 minutes, former versions kept -----------------------
 ensure "storage buckets describe gs://$BUCKET" \
@@ -128,7 +124,6 @@ done
 
 # --- Secrets ----------------------------------------------------------------------------------------
 run k8s/secrets.sh create
-run k8s/secrets.sh set-database-passwords
 allow_secret() {
   run gcloud secrets add-iam-policy-binding "$2" --role=roles/secretmanager.secretAccessor \
     --member="serviceAccount:$1@$PROJECT_ID.iam.gserviceaccount.com"
@@ -151,4 +146,4 @@ ensure "container node-pools describe spot --cluster=$CLUSTER --region=$REGION" 
   --location-policy=ANY --node-taints=cloud.google.com/gke-spot=true:NoSchedule
 run gcloud container clusters get-credentials "$CLUSTER" --region="$REGION"
 
-echo "Now point ${PUBLIC_HOST:-the portal\'s name} to the address \"pacs\", run k8s/roles.sql once (docs/operations/environments.md), and ./deploy.sh."
+echo "Now point ${PUBLIC_HOST:-the name} to the address \"pacs\", and go on in docs/operations/environments.md."

@@ -1,10 +1,17 @@
 -- Who may do what in the database, once for each environment, as its administrator, before the first migration:
--- psql --set ON_ERROR_STOP=1 --file k8s/roles.sql pacs
--- The users are there already (k8s/create_cluster.sh). pacs_owner migrates; the portal comes as pacs_1 or
--- pacs_2, which have the same rights, so that a password can be changed while the other one is in use.
+-- psql --set ON_ERROR_STOP=1 --file k8s/roles.sql "… dbname=pacs"
+-- and then k8s/secrets.sh set-database-passwords. Roles are made here and not by gcloud, which would make each
+-- of them an administrator.
+--
+-- pacs_owner migrates. The portal comes as pacs_1 or pacs_2, which have the same rights, so that a password
+-- can be changed while the other one is in use.
 
+CREATE ROLE pacs_owner LOGIN;
 CREATE ROLE pacs NOLOGIN;
-GRANT pacs TO pacs_1, pacs_2;
+CREATE ROLE pacs_1 LOGIN IN ROLE pacs;
+CREATE ROLE pacs_2 LOGIN IN ROLE pacs;
+
+GRANT pacs_owner TO CURRENT_USER;
 GRANT CREATE ON DATABASE pacs TO pacs_owner;  -- for extensions
 ALTER SCHEMA public OWNER TO pacs_owner;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;

@@ -173,6 +173,14 @@ def test_the_command_prints_a_token_that_works(user, capsys):
     assert ApiToken.objects.get().expires_at is not None
 
 
+def test_the_command_makes_a_token_for_some_scopes_only(user, capsys):
+    call_command("create_api_token", "orthanc", "--name", "Orthanc", "--scopes", "read")
+
+    client = bearer(capsys.readouterr().out.strip())
+    assert client.get(ADDRESS).status_code == 200
+    assert client.delete("/dicom-web/studies/1.2.3").status_code == 403
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -5,10 +5,10 @@ import datetime
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts import sessions
 from accounts.models import SignedIn, User
 from accounts.tests.conftest import PASSWORD
 
@@ -180,7 +180,8 @@ def test_signing_out_takes_the_session_from_the_list(user, type_password):
 def test_sessions_that_are_over_are_swept(client):
     Session.objects.update(expire_date=timezone.now() - datetime.timedelta(seconds=1))
 
-    assert sessions.sweep() == 1
+    call_command("sweep_accounts")
+
     assert not SignedIn.objects.exists()
     assert not Session.objects.exists()
 

@@ -81,13 +81,13 @@ def test_a_random_walk_leaves_one_event_for_each_act(sign_in, store, seed):
         store(
             make_file(StudyInstanceUID=study, SeriesInstanceUID=f"{study}.9", SOPInstanceUID=f"{study}.4")
         )  # fmt: skip
-    stored = AuditEvent.objects.count()
     walk = Walk(seed, sign_in)
+    before = AuditEvent.objects.count()
 
     for _ in range(60):
         walk.step()
 
     kept = AuditEvent.objects.order_by("pk").values_list("actor", "what", "outcome", "study_uids")
-    found = [(actor, what, outcome, tuple(uids)) for actor, what, outcome, uids in kept[stored:]]
+    found = [(actor, what, outcome, tuple(uids)) for actor, what, outcome, uids in kept[before:]]
     assert found == walk.expected
     assert list(find_faults(read_heads(), [])) == []

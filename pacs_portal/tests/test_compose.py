@@ -53,7 +53,14 @@ def test_the_profiles_bring_all_the_rest():
 
 
 def test_the_portal_is_at_the_two_addresses_that_were_promised():
-    assert SERVICES["web"]["ports"] == ["8000:8000", "4200:8000"]
+    assert SERVICES["web"]["ports"] == ["127.0.0.1:8000:8000", "127.0.0.1:4200:8000"]
+
+
+def test_nobody_else_reaches_what_has_demonstration_passwords():
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+
+    assert len(ports) == 7
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
 
 
 def test_everything_that_stays_says_whether_it_is_well():

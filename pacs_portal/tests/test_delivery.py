@@ -1,6 +1,7 @@
 """The scripts of delivery, run with programs in place of gcloud, kubectl and curl that write down what
 they are asked."""
 
+import json
 import os
 import re
 import shutil
@@ -307,6 +308,15 @@ def test_the_cluster_is_what_the_documents_promise(delivery, wanted):
     shown = delivery.run("k8s/create_cluster.sh", "--dry-run").stdout
 
     assert re.search(f"^gcloud {wanted}", shown, re.MULTILINE)
+
+
+def test_objects_move_to_colder_storage_after_90_days_and_after_a_year():
+    rules = json.loads((ROOT / "k8s" / "bucket-lifecycle.json").read_text())["rule"]
+
+    assert [(r["condition"], r["action"]["storageClass"]) for r in rules] == [
+        ({"age": 90}, "COLDLINE"), ({"age": 365}, "ARCHIVE"),
+    ]  # fmt: skip
+    assert {r["action"]["type"] for r in rules} == {"SetStorageClass"}
 
 
 def test_what_is_there_already_is_not_made_again(delivery):

@@ -21,6 +21,7 @@ from pacs_portal.tests.manifests import (
     pod,
     render,
 )
+from pacs_portal.tests.test_settings import PRODUCTION, manage
 
 # Google's own kinds, whose schemas nobody publishes with those of Kubernetes.
 WITHOUT_SCHEMA = {
@@ -309,6 +310,23 @@ def test_every_setting_is_one_that_the_portal_reads(environment):
     assert {
         name.removesuffix("_FILE") for name in configuration["data"] if name not in example
     } <= set(example)
+
+
+def test_the_portal_starts_with_the_settings_of_the_cluster_and_djangos_checks_find_nothing(
+    tmp_path,
+):
+    (configuration,) = of_kind(render("production"), "ConfigMap")
+    for file, variable in (("secret-key", "SECRET_KEY"), ("database-url", "DATABASE_URL")):
+        (tmp_path / file).write_text(PRODUCTION[variable])
+    (tmp_path / "secret-key-fallbacks").write_text("f" * 30 + PRODUCTION["SECRET_KEY"])
+    settings = {
+        name: value.replace("/run/secrets/pacs", str(tmp_path))
+        for name, value in configuration["data"].items()
+    }
+
+    done = manage("check", "--deploy", "--fail-level", "WARNING", **settings)
+
+    assert done.returncode == 0, done.stderr
 
 
 @environments
