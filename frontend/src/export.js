@@ -1,6 +1,7 @@
 /** Saves what a pane shows: one picture, or all of its images as a video. */
+import { tellAct } from './acts.js';
 import { text, value } from './attributes.js';
-import { capture, painted } from './capture.js';
+import { capture, captureAll, painted } from './capture.js';
 import { instanceUrl } from './dicomweb.js';
 import { button, link } from './messages.js';
 
@@ -28,9 +29,29 @@ async function savePicture(pane, messages, withPatient) {
   if (!isShown(pane, messages)) return;
   const name = `${nameOf(pane)}-image-${pane.stack.shown + 1}.png`;
   const { instance } = pane.frame;
+  const { uid } = pane.series.study;
   const canvas = await capture(pane, { withPatient }); // takes at once what is named here
-  save(await new Promise((done) => canvas.toBlob(done, 'image/png')), name);
+  const picture = await new Promise((done) => canvas.toBlob(done, 'image/png'));
+  try {
+    await tellAct(uid, 'picture');
+  } catch {
+    messages.notice('The picture was not saved: the portal could not note that it is. Try again.');
+    return;
+  }
+  save(picture, name);
   messages.notice(`${name} was saved: the screen in 8 bits, ${NATURE}.${warning(instance, withPatient)}`);
+}
+
+/** The planes of a reconstruction as they stand on the page, in one picture.
+ *
+ * @param planes `{ root, views, frame }`: the element that holds them, with what warns of them; a frame
+ */
+export async function savePlanes({ root, views, frame }, messages, withPatient) {
+  await painted();
+  const canvas = await captureAll(root, views.map(({ box, viewport }) => ({ element: box, viewport })), { withPatient });
+  const name = `${nameOf(frame)}-planes.png`;
+  save(await new Promise((done) => canvas.toBlob(done, 'image/png')), name);
+  messages.notice(`${name} was saved: the screen in 8 bits, ${NATURE}.${warning(frame.instance, withPatient)}`);
 }
 
 /** The frames of one object as the server draws them; a stack of single images has no such thing. */
@@ -58,13 +79,17 @@ async function saveVideo(pane, messages, withPatient) {
     messages.notice('A single image makes no video; save it as a picture.');
     return;
   }
-  const [name, { instance }] = [`${nameOf(pane)}.webm`, pane.frame];
+  const [name, { instance }, { uid }] = [`${nameOf(pane)}.webm`, pane.frame, pane.series.study];
   const stop = new AbortController();
   messages.notice('The video is being recorded, at the speed at which it will play.', [
     button('Stop', () => stop.abort()),
   ]);
   try {
-    save(await record(pane, withPatient, type, stop.signal), name);
+    const video = await record(pane, withPatient, type, stop.signal);
+    await tellAct(uid, 'video').catch(() => {
+      throw new Error('the portal could not note that it is. Try again.');
+    });
+    save(video, name);
     const nature = `lossy compressed, ${NATURE}`;
     messages.notice(`${name} was saved: the screen as WebM, ${nature}.${warning(instance, withPatient)}`);
   } catch (error) {

@@ -95,7 +95,10 @@ function present(from, to) {
   const areShades = [source, target].map((viewport) => Boolean(viewport.getCornerstoneImage()?.isDrawn));
   if (from.series.modality === to.series.modality && areShades[0] === areShades[1]) {
     const { voiRange, invert } = source.getProperties();
-    target.setProperties({ voiRange, invert });
+    const { index } = from.stack.transfer;
+    const isByTable = index !== undefined && to.stack.transfer.choose(index);
+    if (!isByTable) to.stack.transfer.leave();
+    target.setProperties(isByTable ? { invert } : { voiRange, invert });
   }
   const { zoom, pan } = source.getViewPresentation();
   target.setViewPresentation({ zoom, pan });

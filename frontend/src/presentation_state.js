@@ -1,8 +1,10 @@
 /** Softcopy presentation states (PS3.3 A.33): how somebody wanted images to be seen, and what they wrote on them. */
 import { number, text } from './attributes.js';
 import { shape } from './dom.js';
-import { colourOfLab } from './colours.js';
+import { colourOfLab, rgbOf } from './colours.js';
+import { planesOf } from './overlay_planes.js';
 import { toRange } from './presets.js';
+import { curveOfPresentation, unusableTables } from './presentation_curve.js';
 import { refersTo } from './references.js';
 
 const CLASSES = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.11\.\d+$/;
@@ -34,14 +36,11 @@ export class Presentation {
 
   /** What of it is not done here, in words. */
   get omitted() {
-    const has = (tag) => Boolean(this.#instance[tag]?.Value?.length);
-    const windows = this.#instance['00283110']?.Value ?? [];
+    const shapes = this.#instance['00181600']?.Value ?? [];
     return [
-      windows.some((item) => item['00283010']?.Value?.length) && 'a VOI table',
-      has('20500010') && 'a presentation table',
-      has('00283000') && 'a modality table',
-      has('00700232') && 'graphic groups',
-      text(this.#instance, '00181600') === 'BITMAP' && 'a bitmap shutter',
+      ...unusableTables(this.#instance),
+      this.#instance['00700232']?.Value?.length && 'graphic groups',
+      shapes.includes('BITMAP') && !this.bitmapShutter.length && 'a bitmap shutter',
     ].filter(Boolean);
   }
 
@@ -61,7 +60,7 @@ export class Presentation {
     pane.presentation = this;
     this.#turn(pane.viewport);
     this.#place(pane.viewport, frame);
-    this.#window(pane.viewport, frame);
+    this.#window(pane.stack, frame);
     pane.viewport.render();
   }
 
@@ -113,12 +112,18 @@ export class Presentation {
   }
 
   /** VOI (C.11.8) and Presentation LUT Shape (C.11.6), which stands for the photometric interpretation too. */
-  #window(viewport, frame) {
+  #window({ viewport, transfer }, frame) {
     const image = viewport.getCornerstoneImage();
     if (image.color) return;
     const shapeOfLut = text(this.#instance, '20500020');
     const properties = shapeOfLut ? { invert: shapeOfLut === 'INVERSE' } : {};
     const [item] = this.#itemsFor('00283110', frame);
+    const curve = image.isDrawn ? undefined : curveOfPresentation(this.#instance, item, frame, image);
+    if (curve) {
+      viewport.setProperties(properties);
+      transfer.present(curve);
+      return;
+    }
     const center = item && number(item, '00281050');
     const width = item && number(item, '00281051');
     if (center !== undefined && width > 0) {
@@ -135,6 +140,31 @@ export class Presentation {
     if (!slope || intercept === undefined) return (amount) => amount;
     const [ownSlope, ownIntercept] = [number(instance, '00281053') ?? 1, number(instance, '00281052') ?? 0];
     return (amount) => ((amount - intercept) / slope) * ownSlope + ownIntercept;
+  }
+
+  /** The overlay planes that it has shown, its own and the image's (C.11.7), in the colours of their layers. */
+  activated({ series, instance }) {
+    const colours = layerColours(this.#instance);
+    const isOwn = ({ group }) => `${group}3000` in this.#instance;
+    const planes = [
+      ...planesOf(this.#instance).filter(isOwn).map((plane) => ({ plane, source: { series: this.series, instance: this.#instance } })),
+      ...planesOf(instance).filter((plane) => !isOwn(plane)).map((plane) => ({ plane, source: { series, instance } })),
+    ];
+    return planes.flatMap(({ plane, source }) => {
+      const layer = text(this.#instance, `${plane.group}1001`);
+      const colour = colours.get(layer);
+      return layer ? [{ plane, source, colour: colour && [...rgbOf(colour), 255] }] : [];
+    });
+  }
+
+  /** The overlay plane whose bits hide what lies below (C.7.6.15), as `activated`. */
+  get bitmapShutter() {
+    const group = (number(this.#instance, '00181623') ?? 0).toString(16).toUpperCase();
+    if (!(this.#instance['00181600']?.Value ?? []).includes('BITMAP')) return [];
+    const planes = planesOf(this.#instance).filter((plane) => plane.group === group);
+    const shade = shutterShade(this.#instance);
+    const source = { series: this.series, instance: this.#instance };
+    return planes.map((plane) => ({ plane, source, colour: [shade, shade, shade, 255] }));
   }
 
   draw(sheet, frame) {
@@ -269,13 +299,16 @@ function words(item, units, colour) {
 function shutterOf(instance, frame, toCanvas) {
   const [rows, columns] = ['00280010', '00280011'].map((tag) => number(frame.instance, tag));
   const outer = outline([[0, 0], [columns, 0], [columns, rows], [0, rows]], toCanvas);
-  const shade = number(instance, '00181622') ?? 0; // P-Value
-  const grey = Math.round(Math.max(0, Math.min(65535, shade)) / 257);
+  const grey = shutterShade(instance);
   const holes = (instance['00181600']?.Value ?? []).map((kind) => HOLES[kind]?.(instance, toCanvas)).filter(Boolean);
   if (!holes.length) return undefined;
   return shape('g', { fill: `rgb(${grey} ${grey} ${grey})`, class: SHUTTER }, ...holes.map((hole) =>
     shape('path', { d: `${outer}${hole}`, 'fill-rule': 'evenodd' })));
 }
+
+/** Of Shutter Presentation Value, a P-Value, in 8 bits. */
+const shutterShade = (instance) =>
+  Math.round(Math.max(0, Math.min(65535, number(instance, '00181622') ?? 0)) / 257);
 
 const outline = (corners, toCanvas) => `M${corners.map((point) => toCanvas(point).join(' ')).join('L')}Z`;
 
