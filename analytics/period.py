@@ -69,20 +69,23 @@ class Period:
         if self.first is None or self.end is None:
             return Q(grain=grains[0])
         condition = Q(pk__in=[])
-        for piece in _pieces(self.first, self.end, grains):
-            condition |= piece
+        for grain, first, end in pieces(self.first, self.end, grains):
+            condition |= Q(grain=grain, day__gte=first, day__lt=end)
         return condition
 
 
-def _pieces(first: datetime.date, end: datetime.date, grains: Sequence[Grain]) -> Iterator[Q]:
+def pieces(
+    first: datetime.date, end: datetime.date, grains: Sequence[Grain]
+) -> Iterator[tuple[Grain, datetime.date, datetime.date]]:
+    """What is whole by the first grain, and what is left on both sides by the others."""
     if first >= end:
         return
     grain, *finer = grains
     whole = first if grain.start(first) == first else grain.after(grain.start(first))
     rest = grain.start(end)
     if whole < rest:
-        yield Q(grain=grain, day__gte=whole, day__lt=rest)
-        yield from _pieces(first, whole, finer)
-        yield from _pieces(rest, end, finer)
+        yield from pieces(first, whole, finer)
+        yield grain, whole, rest
+        yield from pieces(rest, end, finer)
     else:
-        yield from _pieces(first, end, finer)
+        yield from pieces(first, end, finer)

@@ -28,18 +28,9 @@ async function savePicture(pane, messages, withPatient) {
   await painted();
   if (!isShown(pane, messages)) return;
   const name = `${nameOf(pane)}-image-${pane.stack.shown + 1}.png`;
-  const { instance } = pane.frame;
-  const { uid } = pane.series.study;
+  const { frame } = pane;
   const canvas = await capture(pane, { withPatient }); // takes at once what is named here
-  const picture = await new Promise((done) => canvas.toBlob(done, 'image/png'));
-  try {
-    await tellAct(uid, 'picture');
-  } catch {
-    messages.notice('The picture was not saved: the portal could not note that it is. Try again.');
-    return;
-  }
-  save(picture, name);
-  messages.notice(`${name} was saved: the screen in 8 bits, ${NATURE}.${warning(instance, withPatient)}`);
+  await saveCanvas(canvas, name, frame, messages, withPatient);
 }
 
 /** The planes of a reconstruction as they stand on the page, in one picture.
@@ -49,9 +40,20 @@ async function savePicture(pane, messages, withPatient) {
 export async function savePlanes({ root, views, frame }, messages, withPatient) {
   await painted();
   const canvas = await captureAll(root, views.map(({ box, viewport }) => ({ element: box, viewport })), { withPatient });
-  const name = `${nameOf(frame)}-planes.png`;
-  save(await new Promise((done) => canvas.toBlob(done, 'image/png')), name);
-  messages.notice(`${name} was saved: the screen in 8 bits, ${NATURE}.${warning(frame.instance, withPatient)}`);
+  await saveCanvas(canvas, `${nameOf(frame)}-planes.png`, frame, messages, withPatient);
+}
+
+/** Nothing is saved of which the server has not noted that it is. */
+async function saveCanvas(canvas, name, { series, instance }, messages, withPatient) {
+  const picture = await new Promise((done) => canvas.toBlob(done, 'image/png'));
+  try {
+    await tellAct(series.study.uid, 'picture');
+  } catch {
+    messages.notice('The picture was not saved: the portal could not note that it is. Try again.');
+    return;
+  }
+  save(picture, name);
+  messages.notice(`${name} was saved: the screen in 8 bits, ${NATURE}.${warning(instance, withPatient)}`);
 }
 
 /** The frames of one object as the server draws them; a stack of single images has no such thing. */

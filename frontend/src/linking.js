@@ -82,7 +82,7 @@ export class Linking extends EventTarget {
 const isShown = ({ element, stack }) => element.dataset.state === 'shown' && stack.shown !== undefined;
 
 /** Index of the frame nearest to a depth; of several there, as over time, the one nearest to the wanted. */
-function nearest({ frames, wanted }, depth) {
+export function nearest({ frames, wanted }, depth) {
   const distances = frames.map((frame) => Math.abs((planeOf(frame)?.depth ?? Infinity) - depth));
   const least = Math.min(...distances) + 1e-3;
   const candidates = [...distances.keys()].filter((index) => distances[index] <= least);

@@ -4,6 +4,7 @@ import { eventTarget, cache, Enums } from '@cornerstonejs/core';
 import { makeActions } from './actions.js';
 import { announceImages } from './announce.js';
 import { patientName, readableName, text } from './attributes.js';
+import { Beside } from './beside.js';
 import { isCpuRendering, startCornerstone } from './cornerstone.js';
 import { loadSeriesList } from './displaysets.js';
 import { connectDocuments } from './documents.js';
@@ -77,6 +78,7 @@ function connect(viewer) {
   const layout = new Layout({ viewer, messages });
   const identity = identityOfPage(document.body.dataset);
   const second = new SecondWindow(identity, find('#pair-warning'), messages);
+  new Beside(viewer, linking, second);
   const context = {
     viewer, tools, panels, messages, linking, mpr, layout, second, root: document.body, help, ...kept,
   };

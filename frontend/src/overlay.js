@@ -110,7 +110,7 @@ function zoomLine(viewport) {
 
 function windowLine({ viewport, frame, transfer }) {
   const image = viewport.getCornerstoneImage();
-  const { voiRange, VOILUTFunction, invert } = viewport.getProperties();
+  const { voiRange, VOILUTFunction = image.voiLUTFunction, invert } = viewport.getProperties();
   const isInverted = invert !== image.invert ? 'inverted' : '';
   if (image.color || !voiRange) return isInverted;
   const shades = transfer.curve ? curveName(transfer.curve) : grayScale(image, frame, voiRange, VOILUTFunction);

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
+from pydicom.sr.codedict import codes
 
 from pacs_portal.tests.running_portal import wait_for
+from pacs_portal.tests.volumes import SIDE, upwards, write_stack
 from studies.tests.builders import make_dataset, to_file
 from studies.tests.samples import read
 from studies.tests.test_render import table
@@ -213,12 +215,16 @@ def show(page, series: str, number: int = 1) -> None:
     page.wait_for_timeout(300)  # one more frame on a slow software renderer
 
 
-def shades(page, selector: str = ".picture canvas") -> np.ndarray:
-    """What the canvas of the pane has in the middle of each block, in red, green, blue and alpha."""
+def canvas_of(page, selector: str) -> np.ndarray:
+    """`(rows, columns, 4)`: red, green, blue and alpha."""
     url = page.evaluate("(selector) => document.querySelector(selector).toDataURL()", selector)
-    canvas = np.asarray(
-        Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGBA")
-    ).astype(int)
+    content = base64.b64decode(url.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGBA")).astype(int)
+
+
+def shades(page, selector: str = ".picture canvas") -> np.ndarray:
+    """What a canvas of the pane has in the middle of each block, in red, green, blue and alpha."""
+    canvas = canvas_of(page, selector)
     height, width, _ = canvas.shape
     step = height / BLOCKS
     places = [(int((row + 0.5) * step), int(width / 2 + (column - BLOCKS / 2 + 0.5) * step))
@@ -378,4 +384,84 @@ def test_a_presentation_state_of_a_prior_is_listed_and_applied_with_its_tables_a
     red, green, *_ = over[1]
     assert red > green + 100
     assert over[13] == [128, 128, 128, 255]
+    assert complaints == []
+
+
+# --- Reconstructed planes ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def segmented_stack(portal) -> str:
+    """A study of nine slices; a segment of 11 columns and rows lies in the three in the middle."""
+    study, directory = "2.25.8220", portal.directory / "stack"
+    directory.mkdir()
+    write_stack(directory, study, 1, upwards(9), PositionReferenceIndicator="", SliceThickness="4")
+    slices = sorted(
+        (read(path.read_bytes()) for path in directory.iterdir()),
+        key=lambda one: one.InstanceNumber,
+    )
+    mask = np.zeros((9, SIDE, SIDE), np.uint8)
+    mask[3:6, 11:22, 11:22] = 1
+    organ = hd.seg.SegmentDescription(
+        1, "Liver", codes.SCT.Organ, codes.SCT.Organ, "MANUAL",
+        display_color=hd.color.CIELabColor(53, 80, 67),
+    )  # fmt: skip
+    made = hd.seg.Segmentation(
+        slices, mask, "BINARY", [organ], f"{study}.2", 2, f"{study}.2.1", 1, "Test", "Test", "1", "1",
+        series_description="Organs",
+    )  # fmt: skip
+    (directory / "segments.dcm").write_bytes(to_file(made))
+    portal.manage("import_dicom", str(directory))
+    return study
+
+
+def extent_of_segment(page, plane: str) -> tuple[int, int]:
+    """Width and height of what is drawn over a plane, in pixels of the page."""
+    drawn = canvas_of(page, f"[data-plane={plane}] .sheet canvas")[..., 3] > 0
+    rows, columns = np.nonzero(drawn)
+    return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+
+def test_segments_and_measurements_lie_over_planes_and_a_picture_of_these_is_saved(
+    page, segmented_stack, complaints
+):
+    page.goto(f"/studies/{segmented_stack}/view/?series={segmented_stack}.1")
+    page.wait_for_selector("#viewport[data-state=shown]")
+    page.keyboard.press("d")
+    box = page.locator(".picture").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 60, y - 60)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 60, steps=4)
+    page.mouse.up()
+    page.click("button:has-text('Overlays')")
+    page.click("#panel-overlays fieldset:has-text('Organs') input[type=checkbox]")
+    page.wait_for_selector("#panel-overlays >> text=Liver")
+    page.locator(".picture").first.focus()
+    page.keyboard.press("m")
+    page.wait_for_selector("#mpr[data-state=shown]", timeout=60_000)
+    page.wait_for_timeout(800)
+    extents = {plane: extent_of_segment(page, plane) for plane in ("axial", "coronal", "sagittal")}
+    lines = {plane: page.locator(f"[data-plane={plane}] .sheet path").count() for plane in extents}
+    said = page.inner_text("[data-plane=coronal] .presented")
+    places = [page.locator(f"[data-plane={plane}] .picture").bounding_box() for plane in extents]
+    corner = page.locator("#mpr").bounding_box()
+    page.click("button[popovertarget=menu-file]")
+    with page.expect_download(timeout=60_000) as download:
+        page.click("#menu-file button:text-is('Save picture')")
+    saved = np.asarray(Image.open(download.value.path()).convert("RGB")).astype(int)
+
+    # 22 mm wide and deep, 12 mm high
+    ratios = [width / height for width, height in extents.values()]
+    assert ratios == pytest.approx([1, 22 / 12, 22 / 12], rel=0.05), extents
+    assert lines == {"axial": 1, "coronal": 0, "sagittal": 0}
+    assert said == "1 measurement in another plane"
+    assert download.value.suggested_filename == "CT-series-1-planes.png"
+    for place in places:
+        down, right = (
+            place["y"] - corner["y"] + place["height"] / 2,
+            place["x"] - corner["x"] + place["width"] / 2,
+        )
+        red, green, _ = saved[int(down) - 8, int(right) + 8]  # beside crosshairs and measurement
+        assert red > green + 40
     assert complaints == []

@@ -1,5 +1,5 @@
 // The page of charts: asks for the numbers of each, draws them, and does so again while it is seen.
-import { ask } from "./numbers.js";
+import { ask, isEmpty } from "./numbers.js";
 import { Picture } from "./picture.js";
 import { keepFresh } from "./refresh.js";
 import { showFacts, showTable } from "./table.js";
@@ -19,7 +19,7 @@ class Section {
     const { chart, problem } = await ask(this.element.dataset.url);
     const text = JSON.stringify(chart);
     if (chart && text !== this.shown) this.show(chart, text);
-    if (problem || chart) this.say(problem ?? (chart.labels.length ? "" : "Nothing in this period."));
+    if (problem || chart) this.say(problem ?? (isEmpty(chart) ? "Nothing in this period." : ""));
     return !problem;
   }
 

@@ -20,6 +20,8 @@ export async function ask(url) {
   }
 }
 
+export const isEmpty = (chart) => !chart.labels.length || !chart.lines.length;
+
 export function written(value, unit) {
   return unit === "bytes" ? bytes(value) : digits.format(value);
 }

@@ -1,6 +1,7 @@
 // A chart as a picture: drawn by Chart.js, clicked for the studies behind it, saved as PNG.
-import { SHAPES } from "./shapes.js";
+import { isEmpty } from "./numbers.js";
 import { savePng } from "./png.js";
+import { SHAPES } from "./shapes.js";
 
 export class Picture {
   constructor(section, list) {
@@ -23,7 +24,7 @@ export class Picture {
   redraw() {
     this.drawn?.destroy();
     this.drawn = null;
-    this.button.disabled = !this.chart?.labels.length;
+    this.button.disabled = !this.chart || isEmpty(this.chart);
     if (this.button.disabled) return;
     const colours = this.colours();
     Object.assign(window.Chart.defaults, { color: colours.text, borderColor: colours.line, animation: false });

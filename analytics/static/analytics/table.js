@@ -1,5 +1,5 @@
 // The numbers behind a chart as a table, and those that no bar shows as a list.
-import { written } from "./numbers.js";
+import { isEmpty, written } from "./numbers.js";
 
 function element(name, text, attributes = {}) {
   const made = document.createElement(name);
@@ -9,6 +9,7 @@ function element(name, text, attributes = {}) {
 }
 
 export function showTable(place, chart, list) {
+  if (isEmpty(chart)) return place.replaceChildren("Nothing in this period.");
   const head = element("tr", "", {});
   head.append(element("th", chart.heading, { scope: "col" }));
   for (const line of chart.lines) head.append(element("th", line.name, { scope: "col", class: "number" }));
@@ -18,7 +19,7 @@ export function showTable(place, chart, list) {
   const headRows = element("thead", "");
   headRows.append(head);
   table.append(headRows, body);
-  place.replaceChildren(table);
+  return place.replaceChildren(table);
 }
 
 function rowOf(chart, label, row, list) {
