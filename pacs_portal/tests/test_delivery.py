@@ -333,6 +333,7 @@ def test_what_is_there_already_is_not_made_again(delivery):
 def secrets(delivery: Delivery, step: str) -> None:
     done = delivery.run("k8s/secrets.sh", step)
     assert done.returncode == 0, done.stderr
+    assert "PRIVATE" not in done.stdout + done.stderr
     assert not re.search(r"[0-9a-f]{64}", done.stdout + done.stderr + "".join(delivery.asked()))
 
 
@@ -373,6 +374,16 @@ def test_a_new_secret_key_leaves_the_former_one_valid(with_secrets):
 
     assert with_secrets.kept("pacs-secret-key-fallbacks") == former
     assert with_secrets.kept("pacs-secret-key") != former
+
+
+def test_a_key_is_believed_before_it_signs_and_after_it_has_signed(with_secrets):
+    private, others = (with_secrets.kept(f"pacs-jwt-{n}") for n in ("private-key", "other-keys"))
+
+    secrets(with_secrets, "rotate-signing-key")
+
+    assert with_secrets.kept("pacs-jwt-private-key").strip() == others.strip()
+    assert with_secrets.kept("pacs-jwt-other-keys").strip().endswith(private.strip())
+    assert with_secrets.kept("pacs-jwt-other-keys").count("BEGIN PRIVATE KEY") == 2
 
 
 def test_a_database_password_changes_while_the_portal_uses_the_other_user(with_secrets):
