@@ -10,7 +10,7 @@ def client_address(request: HttpRequest) -> str:
     """The IP address that a request comes from; empty where nobody knows (a socket, a test).
 
     Behind a proxy it is what our proxy saw, near the end of X-Forwarded-For: PACS_PROXY_ADDRESSES
-    says how many addresses the proxy itself writes. What comes before them is the client's own word.
+    says how many addresses the proxy itself writes. Those before them are the client's own word.
     """
     text = request.META.get("REMOTE_ADDR", "")
     if settings.PACS_BEHIND_PROXY:
