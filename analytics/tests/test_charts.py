@@ -305,7 +305,9 @@ def test_a_chart_is_exported_as_csv_without_formulas(client, archive):
 
     size = Series.objects.get(modality="MR").size_bytes
     assert answer["Content-Disposition"] == 'attachment; filename="devices.csv"'
-    assert answer.content.decode() == f"Device,Series,Instances,Bytes\r\n'=1+1 · Maker,1,1,{size}\r\n"
+    assert (
+        answer.content.decode() == f"Device,Series,Instances,Bytes\r\n'=1+1 · Maker,1,1,{size}\r\n"
+    )
     assert told == [("figures exported", {"chart": "devices"})]
 
 

@@ -35,7 +35,9 @@ def table_of(page, chart):
 
 def test_every_chart_is_drawn_with_a_table_behind_it_that_leads_to_the_studies(charts, complaints):
     assert charts.locator("canvas").count() == CHARTS
-    violations = Axe().run(charts, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+    violations = Axe().run(
+        charts, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
+    )
     assert violations.response["violations"] == []
     section = charts.locator("[data-chart=modalities]")
     section.locator("summary").focus()
@@ -71,7 +73,9 @@ def test_a_bar_is_filtered_saved_as_a_file_and_leads_to_the_studies(charts, comp
 
     def open_bar():
         # The foot of the last bar: wherever it ends, it begins there.
-        charts.mouse.click(bars["x"] + bars["width"] * (0.98 - 0.5 / last * 0.9), bars["y"] + bars["height"] * 0.78)
+        charts.mouse.click(
+            bars["x"] + bars["width"] * (0.98 - 0.5 / last * 0.9), bars["y"] + bars["height"] * 0.78
+        )
         return "date_from" in charts.url and "/analytics/" not in charts.url
 
     wait_for(open_bar, seconds=20)
