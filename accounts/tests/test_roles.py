@@ -23,10 +23,12 @@ def test_a_role_exists_after_the_migrations(role):
 
 def test_who_reads_sees_the_archive_and_adds_annotations_and_reports_alone():
     archive = {"view_patient", "view_study", "view_series", "view_instance"}
-    of_their_own = {"annotate_study", "view_report", "view_addendum"}
+    of_their_own = {"annotate_study", "view_report", "view_addendum", "break_glass"}
+
+    of_all_sites = {"view_every_study", "grant_study", "share_study"}
 
     assert codenames(Role.CLINICIAN) == archive | of_their_own
-    assert codenames(Role.RADIOLOGIST) == archive | of_their_own | {"add_report"}
+    assert codenames(Role.RADIOLOGIST) == archive | of_their_own | of_all_sites | {"add_report"}
 
 
 def test_an_operator_sees_no_patient():

@@ -1,16 +1,27 @@
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.cookiejar import Cookie
 from pathlib import Path
 
 import psycopg
 import pytest
 import requests
-from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    StorageState,
+    StorageStateCookie,
+    ViewportSize,
+    sync_playwright,
+)
 
 from pacs_portal.db.process_locks import exclusive_lock
 from pacs_portal.tests.running_portal import DATABASE, RunningPortal, free_port, wait_for
@@ -28,10 +39,13 @@ CHROMIUM = [
     "--no-sandbox",  # tests may run as root
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
+    # Without a graphics card the processor lays the page together in half the time; WebGL stays.
+    "--disable-gpu-compositing",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
 ]
+SCREEN: ViewportSize = {"width": 1280, "height": 800}
 
 
 # The command, but for the drawing of the phantoms.
@@ -155,17 +169,28 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
 
 
-@pytest.fixture(scope="module")
-def radiologist(browser: Browser, portal: RunningPortal) -> StorageState:
-    """Cookies of a radiologist who has signed in by the form that a person uses."""
-    with browser.new_context(base_url=portal.url) as context:
-        page = context.new_page()
-        page.goto("/accounts/login/")
-        page.fill("input[name=login]", "radiologist")
-        page.fill("input[name=password]", portal.passwords["radiologist"])
-        page.click("main button[type=submit]")
-        page.wait_for_selector("#studies")
-        return context.storage_state()
+@pytest.fixture(scope="session")
+def radiologist(portal: RunningPortal) -> StorageState:
+    """Cookies of a radiologist who has signed in by the form that a person uses, for all tests."""
+    with requests.Session() as session:
+        form = session.get(f"{portal.url}/accounts/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
+        answer = session.post(
+            form.url,
+            data={
+                "login": "radiologist", "password": portal.passwords["radiologist"],
+                "csrfmiddlewaretoken": token[1],
+            },
+        )  # fmt: skip
+        assert 'id="studies"' in answer.text
+        return {"cookies": [_for_browser(cookie) for cookie in session.cookies], "origins": []}
+
+
+def _for_browser(cookie: Cookie) -> StorageStateCookie:
+    return {
+        "name": cookie.name, "value": cookie.value or "", "domain": "localhost", "path": "/",
+        "expires": -1, "httpOnly": False, "secure": False, "sameSite": "Lax",
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -175,25 +200,62 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def page(
+def fresh_page(
     browser: Browser, portal: RunningPortal, radiologist: StorageState, complaints: list[str]
 ) -> Iterator[Page]:
+    """The study list in a browser that has loaded nothing before, before a radiologist."""
+    with _opened(browser, portal, radiologist) as page:
+        yield from _used(page, portal, complaints)
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, portal: RunningPortal, radiologist: StorageState) -> Iterator[Page]:
+    """The page that the tests of a module share: what it has compiled once serves them all."""
+    with _opened(browser, portal, radiologist) as page:
+        yield page
+
+
+@pytest.fixture
+def page(
+    tab: Page, portal: RunningPortal, radiologist: StorageState, complaints: list[str]
+) -> Iterator[Page]:
     """The study list, before a signed-in radiologist who has left no study in any way."""
-    context = browser.new_context(
-        base_url=portal.url,
-        viewport={"width": 1280, "height": 800},
-        storage_state=radiologist,
-    )
-    context.set_default_timeout(20_000)
-    page = context.new_page()
-    page.on("console", lambda message: _note(message, complaints))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.set_viewport_size(SCREEN)
+    tab.context.clear_cookies()
+    tab.context.add_cookies(radiologist["cookies"])
+    yield from _used(tab, portal, complaints)
+    tab.unroute_all(behavior="ignoreErrors")
+    for other in tab.context.pages:
+        if other is not tab:
+            other.close()
+
+
+@contextmanager
+def _opened(browser: Browser, portal: RunningPortal, state: StorageState) -> Iterator[Page]:
+    with browser.new_context(base_url=portal.url, viewport=SCREEN, storage_state=state) as context:
+        context.set_default_timeout(20_000)
+        yield context.new_page()
+
+
+def _used(page: Page, portal: RunningPortal, complaints: list[str]) -> Iterator[Page]:
+    """The page at the study list, as if nobody had used it, while it notes its complaints."""
     page.goto("/")
-    # Only now: a page of the test before may have kept its layout on being closed.
+    page.evaluate("() => [localStorage, sessionStorage].forEach((kept) => kept.clear())")
+    # Only now: a page of the test before may have kept its layout on being left.
     with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
         connection.execute("DELETE FROM studies_presentation")
+
+    def note_message(message: ConsoleMessage) -> None:
+        _note(message, complaints)
+
+    def note_error(error: Exception) -> None:
+        complaints.append(str(error))
+
+    page.on("console", note_message)
+    page.on("pageerror", note_error)
     yield page
-    context.close()
+    page.remove_listener("console", note_message)
+    page.remove_listener("pageerror", note_error)
 
 
 def _note(message: ConsoleMessage, complaints: list[str]) -> None:

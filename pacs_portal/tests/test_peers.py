@@ -1,7 +1,6 @@
 """Files and media between a running portal, DCMTK and Orthanc."""
 
 import io
-import re
 import shutil
 import subprocess
 
@@ -15,20 +14,12 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def session(portal):
-    """Signed in as a radiologist, by the form that a person uses."""
-    session = requests.Session()
-    form = session.get(f"{portal.url}/accounts/login/").text
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)[1]
-    session.post(
-        f"{portal.url}/accounts/login/",
-        data={
-            "login": "radiologist", "password": portal.passwords["radiologist"],
-            "csrfmiddlewaretoken": token,
-        },
-    )  # fmt: skip
-    yield session
-    session.close()
+def session(radiologist):
+    """Signed in as a radiologist."""
+    with requests.Session() as session:
+        for cookie in radiologist["cookies"]:
+            session.cookies.set(cookie["name"], cookie["value"])
+        yield session
 
 
 def test_dcmtk_reads_a_seeded_instance_without_a_complaint(portal, session, tmp_path):

@@ -18,6 +18,12 @@ SIZE = 64
 FRAME = re.compile(rf"/instances/{STUDY}\.1\.(\d+)/frames/1\?")
 
 
+@pytest.fixture
+def page(fresh_page):
+    """One that has nothing in its cache."""
+    return fresh_page
+
+
 @pytest.fixture(scope="module")
 def study(portal) -> str:
     """The page of a study of many small slices, each a little brighter than the last one."""

@@ -308,7 +308,6 @@ def test_key_images_are_marked_kept_and_withdrawn(viewer, image, complaints):
 
 
 def test_work_that_was_not_saved_comes_back_when_the_page_is_reloaded(viewer, image):
-    viewer.on("dialog", lambda dialog: dialog.accept())  # the warning on leaving
     viewer.keyboard.press("d")
     drag(viewer, (20, 20), (50, 60))
     viewer.wait_for_selector("#save-work:enabled")
@@ -326,7 +325,6 @@ def test_work_that_was_not_saved_comes_back_when_the_page_is_reloaded(viewer, im
 
 def test_work_on_a_study_that_could_not_be_asked_about_is_kept_and_saved_later(page, image):
     begin_afresh(page, image)
-    page.on("dialog", lambda dialog: dialog.accept())
     asked = []
 
     def fail(route):
