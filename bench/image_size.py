@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORD = Path(__file__).with_suffix(".json")
 LIMIT_BYTES = 100 * 1000 * 1000
 OWN = ["manage.py", "pacs_portal", "accounts", "studies", "analytics", "monitoring", "templates"]
-# Compressed bytes of the bases as their registry tells them, rounded up: no registry is asked here.
+# Compressed bytes of the bases, from memory and rounded up: no registry of images is asked here.
 BASES = {"alpine": 18_000_000, "slim": 46_000_000}
 PLATFORMS = {
     "alpine": ("musllinux_1_2_x86_64", ["requirements.txt"]),
