@@ -202,7 +202,9 @@ def test_a_page_is_the_same_whether_the_order_is_read_or_the_matches_sorted(
     matching = query.with_modalities(query.studies(viewer), ["CT"])
     place = {"sort": sort, "size": 3, "cursor": cursor}
 
-    assert query.page_of(matching, are_many=True, **place) == query.page_of(matching, **place)
+    assert query.page_of(viewer, matching, are_many=True, **place) == query.page_of(
+        viewer, matching, **place
+    )
 
 
 # --- Attribute matching of QIDO-RS -----------------------------------------------------------
