@@ -1,5 +1,6 @@
 """What all tests share: a store of their own, people of every role, and what may be skipped."""
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
@@ -29,9 +30,11 @@ NEEDS = {
 
 
 # Modules that take long, as they are handed out: what is long and last keeps one core waiting.
+# While the first that needs the portal makes it, the other core has something else to do.
 LONG = (
-    "test_phantoms", "test_browser", "test_viewer_", "test_dicomweb_clients", "test_query_plans",
-    "test_parse", "test_seed",
+    "test_phantoms", "test_browser", "test_parse", "test_viewer_", "test_dicomweb_clients",
+    "test_embedded_postgres", "test_query_plans", "test_ingest", "test_transcode", "test_wado",
+    "test_sandbox", "test_admin", "test_qido", "test_seed",
 )  # fmt: skip
 
 
@@ -136,10 +139,18 @@ def phantoms() -> Path:
     return directory
 
 
+@pytest.fixture(scope="session")
+def object_stores(tmp_path_factory) -> Iterator[Path]:
+    """Directories without end, of which none is made before something is put there."""
+    directory = tmp_path_factory.mktemp("object-stores")
+    return (directory / str(number) for number in itertools.count(1))
+
+
 @pytest.fixture(autouse=True)
-def object_store(settings, tmp_path) -> Path:
-    """A directory of its own for the objects of each test."""
-    root = tmp_path / "objects"
+def object_store(settings, object_stores, monkeypatch) -> Path:
+    """A directory of its own for the objects of each test, which need not survive a power cut."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    root = next(object_stores)
     settings.OBJECT_STORE_URL = f"file://{root}"
     return root
 

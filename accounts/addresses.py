@@ -9,12 +9,14 @@ from django.http import HttpRequest
 def client_address(request: HttpRequest) -> str:
     """The IP address that a request comes from; empty where nobody knows (a socket, a test).
 
-    Behind a proxy it is what our proxy saw: the last of X-Forwarded-For. Those before it are the
-    client's own word. There is one proxy, which is told by PACS_BEHIND_PROXY.
+    Behind a proxy it is what our proxy saw, near the end of X-Forwarded-For: PACS_PROXY_ADDRESSES
+    says how many addresses the proxy itself writes. Those before them are the client's own word.
     """
     text = request.META.get("REMOTE_ADDR", "")
     if settings.PACS_BEHIND_PROXY:
-        text = request.headers.get("X-Forwarded-For", text).rpartition(",")[2]
+        forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+        ours = settings.PACS_PROXY_ADDRESSES
+        text = forwarded[-ours] if len(forwarded) >= ours else text
     try:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:

@@ -42,9 +42,9 @@ class SessionStore(DatabaseStore):
     def get_expiry_date(self, **_known: Any) -> datetime.datetime:
         """The end of the idle time from now on, but never past the end of the day.
 
-        A session that was given an end of its own keeps that: nobody signed in for it.
+        A session of somebody who did not sign in may have been given an end of its own.
         """
-        if "_session_expiry" in self:
+        if SIGNED_IN_AT not in self and self.get("_session_expiry"):
             return super().get_expiry_date(**_known)
         if not self.is_activity and self.expires_at:
             return self.expires_at

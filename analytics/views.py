@@ -82,9 +82,11 @@ def charts(request: HttpRequest) -> HttpResponse:
     """The filters and a place for each chart; the charts ask for their numbers themselves."""
     asked = SelectionSerializer(data=request.GET.dict())
     is_valid = asked.is_valid()
+    has_dates = request.GET.get("date_from") or request.GET.get("date_to")
     context = {
         "kinds": aggregates.KINDS,
         "asked": request.GET,
+        "period": "" if has_dates else request.GET.get("period") or "year",
         "errors": {} if is_valid else asked.errors,
         "selection": asked.validated_data["selection"] if is_valid else None,
         "grains": [*Grain],

@@ -128,7 +128,7 @@ allow_secret() {
   run gcloud secrets add-iam-policy-binding "$2" --role=roles/secretmanager.secretAccessor \
     --member="serviceAccount:$1@$PROJECT_ID.iam.gserviceaccount.com"
 }
-for secret in secret-key secret-key-fallbacks database-url; do allow_secret pacs-web "pacs-$secret"; done
+for secret in secret-key secret-key-fallbacks database-url jwt-private-key jwt-other-keys; do allow_secret pacs-web "pacs-$secret"; done
 for secret in secret-key owner-database-url; do allow_secret pacs-migrate "pacs-$secret"; done
 for secret in pgcat-toml pgbouncer-users; do allow_secret pacs-pooler "pacs-$secret"; done
 

@@ -55,6 +55,9 @@ undo() {
   done
 }
 
+# A standby's database only reads: what production migrates comes to it.
+[ "$1" != disaster-recovery ] || migrate=no
+kubectl apply -f k8s/base/namespace.yaml
 [ $migrate = no ] || run_migrations || die "The migrations failed. Nothing else was changed."
 declare -A before
 for name in "${deployments[@]}"; do before[$name]=$(revision "$name"); done

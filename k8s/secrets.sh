@@ -2,7 +2,7 @@
 # Make the secrets of an environment in Secret Manager, those that are not there yet; or rotate one without an
 # interruption. No secret is printed or stands in an argument.
 # usage: k8s/secrets.sh create | set-database-passwords | rotate-secret-key | rotate-database-password |
-#        switch-database-user
+#        switch-database-user | rotate-signing-key
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . k8s/environment.sh
@@ -18,6 +18,8 @@ write_secret() {
   has "$1" || gcloud secrets create "$1" --project="$PROJECT_ID" --replication-policy=automatic
   gcloud secrets versions add "$1" --project="$PROJECT_ID" --data-file=-
 }
+
+new_key() { openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:3072; }
 
 make() { has "$1" || random | write_secret "$1"; }
 
@@ -54,6 +56,9 @@ create() {
   for name in secret-key secret-key-fallbacks password-1 password-2 owner-password pooler-password; do
     make "pacs-$name"
   done
+  # The other keys begin with the one that will sign next: everybody believes it before.
+  has pacs-jwt-private-key || new_key | write_secret pacs-jwt-private-key
+  has pacs-jwt-other-keys || new_key | write_secret pacs-jwt-other-keys
   has pacs-pgcat-toml || write_pooler_users
   has pacs-database-url || write_database_url pacs_1
   has pacs-owner-database-url ||
@@ -64,6 +69,13 @@ create() {
 rotate_secret_key() {
   read_secret pacs-secret-key | write_secret pacs-secret-key-fallbacks
   random | write_secret pacs-secret-key
+}
+
+rotate_signing_key() {
+  local former next
+  former=$(read_secret pacs-jwt-private-key) next=$(read_secret pacs-jwt-other-keys | sed '/^-----END/q')
+  { new_key && printf '%s\n' "$former"; } | write_secret pacs-jwt-other-keys
+  printf '%s\n' "$next" | write_secret pacs-jwt-private-key
 }
 
 # The user whom the portal does not use now gets a new password, in the database and at the pooler.
@@ -94,10 +106,11 @@ set_database_passwords() {
 case ${1:-} in
 create) create ;;
 rotate-secret-key) rotate_secret_key ;;
+rotate-signing-key) rotate_signing_key ;;
 set-database-passwords | rotate-database-password)
   need_values SQL_INSTANCE
   "${1//-/_}"
   ;;
 switch-database-user) write_database_url "$(other_user)" ;;
-*) die "usage: k8s/secrets.sh create | set-database-passwords | rotate-secret-key | rotate-database-password | switch-database-user" ;;
+*) die "usage: k8s/secrets.sh create | set-database-passwords | rotate-secret-key | rotate-database-password | switch-database-user | rotate-signing-key" ;;
 esac

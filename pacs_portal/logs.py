@@ -12,6 +12,8 @@ from typing import Any
 _LONGEST = 2000
 # The rest of a line goes with a query: it may hold spaces where the client was careless.
 _QUERY = re.compile(r"(/\S*)\?.*", re.DOTALL)
+# Whoever reads these in a log could open what they open, while they last.
+_SECRET = re.compile(r"(/share/|/password/reset/key/)[^/\s]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -26,8 +28,8 @@ class LineFormatter(logging.Formatter):
 
 
 def clean(text: str) -> str:
-    """Without query strings, on one line, and of bounded length."""
-    text = _QUERY.sub(r"\1?…", text[: _LONGEST * 2])
+    """Without query strings and secrets of links, on one line, and of bounded length."""
+    text = _SECRET.sub(r"\1…", _QUERY.sub(r"\1?…", text[: _LONGEST * 2]))
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)[:_LONGEST]
 
 

@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import limits
+from accounts.addresses import client_address
 from accounts.limits import give_back, retry_after, retry_after_in_blocks, sweep
 from accounts.models import LimitedUse
 from accounts.tests.conftest import PASSWORD
@@ -249,6 +250,22 @@ def test_the_address_is_the_one_that_our_proxy_saw(settings, type_password):
 
     assert answer("203.0.113.77, 192.0.2.1") == 429
     assert answer("192.0.2.1, 203.0.113.77") == 302
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("203.0.113.7, 192.0.2.1, 198.51.100.9", "192.0.2.1"),
+        ("192.0.2.1,198.51.100.9", "192.0.2.1"),
+        ("192.0.2.1", "127.0.0.1"),
+    ],
+)
+def test_behind_a_load_balancer_that_adds_its_own_address_the_one_before_it_counts(
+    settings, rf, forwarded, address
+):
+    settings.PACS_BEHIND_PROXY, settings.PACS_PROXY_ADDRESSES = True, 2
+
+    assert client_address(rf.get("/", headers={"X-Forwarded-For": forwarded})) == address
 
 
 def test_without_a_proxy_what_a_client_says_of_its_address_is_not_believed(type_password):

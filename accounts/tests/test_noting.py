@@ -75,11 +75,13 @@ def test_roles_that_are_given_and_taken_in_the_administration(user, sign_in, act
          "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"},
     )  # fmt: skip
 
-    assert [act.detail for act in acts] == [
+    *of_roles, edited = acts
+    assert [act.detail for act in of_roles] == [
         {"user": "marie", "removed": "clinician"},
         {"user": "marie", "added": "radiologist"},
     ]
-    assert {(act.what, act.is_change) for act in acts} == {("roles changed", True)}
+    assert {(act.what, act.is_change) for act in of_roles} == {("roles changed", True)}
+    assert edited.what == "record changed in the administration"
 
 
 def test_an_api_token_that_is_made_and_revoked(user, sign_in, acts):

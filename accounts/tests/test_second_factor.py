@@ -308,5 +308,5 @@ def test_other_roles_are_asked_for_nothing_and_cost_no_query(
     client = sign_in("radiologist")
     client.get("/api/studies/")
 
-    with django_assert_num_queries(3 + 2 + 1):  # the last keeps that it was read
+    with django_assert_num_queries(3 + 1 + 1):  # the last keeps that it was read
         client.get("/api/studies/")

@@ -52,7 +52,7 @@ def test_what_a_person_does_prolongs_the_session(client):
 
 @pytest.mark.parametrize(
     ("path", "headers"),
-    [("/api/health/", {}), ("/api/session/", {}), ("/", {"background": "yes"})],
+    [("/api/health/", {}), ("/api/session/", {}), ("/", {"x-background": "yes"})],
 )
 def test_what_a_page_asks_by_itself_does_not(client, path, headers):
     minutes_ago(10)
@@ -65,7 +65,7 @@ def test_what_a_page_asks_by_itself_does_not(client, path, headers):
 def test_a_page_that_polls_cannot_prolong_it_by_changing_the_session(client):
     minutes_ago(10)
 
-    client.post("/", {"patient_id": "x"}, headers={"background": "yes"})
+    client.post("/", {"patient_id": "x"}, headers={"x-background": "yes"})
 
     assert remaining() == pytest.approx(5, abs=0.1)
 
@@ -85,6 +85,23 @@ def test_a_session_ends_after_twelve_hours_whatever_is_done(client):
     client.get("/")
 
     assert client.get("/").status_code == 302
+
+
+def test_it_ends_then_also_for_who_signed_in_by_the_form(user, type_password):
+    client = type_password()
+    signed_in_ago(client, DAY + 1)
+    client.get("/")
+
+    assert client.get("/").status_code == 302
+
+
+def test_a_page_that_polls_does_not_prolong_it_for_who_signed_in_by_the_form(user, type_password):
+    client = type_password()
+    minutes_ago(10)
+
+    client.post("/", {"patient_id": "x"}, headers={"x-background": "yes"})
+
+    assert remaining() == pytest.approx(5, abs=0.1)
 
 
 def test_nothing_prolongs_it_past_its_last_hour(client):

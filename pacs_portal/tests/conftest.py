@@ -1,4 +1,3 @@
-import functools
 import json
 import os
 import re
@@ -28,7 +27,6 @@ from pacs_portal.tests.running_portal import DATABASE, RunningPortal, free_port,
 from studies.tests.builders import SAMPLES, make_encapsulated
 
 ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
-SEEDED = 300  # enough for every modality to be among them
 IMPORTED = (
     "CT_small.dcm", "MR_small_jpeg_ls_lossless.dcm", "693_J2KI.dcm",
     "JPGExtended.dcm", "SC_rgb_jpeg_dcmtk.dcm", "examples_palette.dcm", "ExplVR_BigEnd.dcm",
@@ -46,19 +44,6 @@ CHROMIUM = [
     "--disable-sync",
 ]
 SCREEN: ViewportSize = {"width": 1280, "height": 800}
-
-
-# The command, but for the drawing of the phantoms.
-SEED = """
-import sys
-from pathlib import Path
-import django
-django.setup()
-from django.core.management import call_command
-from studies.tests.drawn import taken_from
-with taken_from(Path(sys.argv[1])):
-    call_command("seed", *sys.argv[2:])
-"""
 
 
 @pytest.fixture(scope="session")
@@ -88,24 +73,17 @@ def _made_portal(run_directory: Path, phantoms: Path) -> RunningPortal:
 
 
 def _fill(portal: RunningPortal, phantoms: Path) -> None:
-    portal.run(
-        "-c", SEED, str(phantoms), "--studies", str(SEEDED), "--until", "2026-03-01", "--noinput"
-    )
     undecodable = portal.directory / "undecodable.dcm"
     undecodable.write_bytes(make_encapsulated([b"no codestream"], StudyInstanceUID=UNDECODABLE))
     files = [undecodable, *(SAMPLES / "test_files" / name for name in IMPORTED)]
-    portal.manage("import_dicom", *map(str, files))
+    kept = [portal.directory / f"{name}.json" for name in ("passwords", "tokens")]
+    portal.run("-m", "pacs_portal.tests.fill_portal", *map(str, [phantoms, *kept, *files]))
 
 
 @pytest.fixture(scope="session")
 def make_token(portal: RunningPortal) -> Callable[[str], str]:
-    """Makes the token of a demonstration user, and gives the same again."""
-
-    @functools.cache
-    def make_token(user: str) -> str:
-        return portal.manage("create_api_token", user, "--name", "tests").strip()
-
-    return make_token
+    """Gives the token of a demonstration user, the same each time."""
+    return portal.tokens.__getitem__
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def test_a_study_that_is_shared_without_identity_opens_for_a_stranger_until_it_i
     assert stranger.goto("/").url.endswith("/accounts/login/?next=/")
 
     page.goto(f"/studies/{study['study_instance_uid']}/access/")
-    page.click("text=Revoke")
+    page.click("button:has-text('Revoke')")
     page.wait_for_selector("text=The link has been revoked")
     stranger.goto(address)
     assert "opens nothing any more" in stranger.inner_text("main")

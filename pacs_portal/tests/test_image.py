@@ -70,14 +70,9 @@ def test_nothing_is_compiled_and_no_tool_of_the_build_stays():
     assert re.findall(r"^COPY --from=build (\S+)", LAST_STAGE, re.MULTILINE) == ["/venv", "/app"]
 
 
-def test_it_carries_a_list_of_what_it_is_made_of(tmp_path):
-    """The same program on the list of requirements: that of an environment takes long."""
-    subprocess.run(
-        [PROGRAMS / "cyclonedx-py", "requirements", ROOT / "requirements.txt",
-         "--output-reproducible", "--output-file", tmp_path / "sbom.json"],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
-    listed = {c["name"] for c in json.loads((tmp_path / "sbom.json").read_text())["components"]}
-
-    assert "cyclonedx-py environment /venv/bin/python --output-reproducible" in DOCKERFILE
-    assert {"Django", "pydicom", "psycopg"} <= listed
+def test_it_carries_a_list_of_what_it_is_made_of():
+    """Made by a tool that does not stay, of the environment that does."""
+    assert re.search(
+        r"/tools/bin/cyclonedx-py environment /venv/bin/python .*sbom.cdx.json", DOCKERFILE
+    )
+    assert "cyclonedx_bom" in image_size.pins("requirements-image.txt")

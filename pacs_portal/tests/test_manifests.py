@@ -9,6 +9,7 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
+from accounts.keys import new_private_key
 from pacs_portal import gunicorn
 from pacs_portal.tests.manifests import (
     ENVIRONMENTS,
@@ -318,6 +319,8 @@ def test_the_portal_starts_with_the_settings_of_the_cluster_and_djangos_checks_f
     (configuration,) = of_kind(render("production"), "ConfigMap")
     for file, variable in (("secret-key", "SECRET_KEY"), ("database-url", "DATABASE_URL")):
         (tmp_path / file).write_text(PRODUCTION[variable])
+    for file in ("jwt-private-key", "jwt-other-keys"):
+        (tmp_path / file).write_text(new_private_key())
     (tmp_path / "secret-key-fallbacks").write_text("f" * 30 + PRODUCTION["SECRET_KEY"])
     settings = {
         name: value.replace("/run/secrets/pacs", str(tmp_path))

@@ -212,3 +212,11 @@ def test_nothing_of_an_event_passes_that_is_not_listed():
             "values": [{"type": "E", "module": None, "stacktrace": {"frames": [{"lineno": 1}]}}]
         },
     }
+
+
+@pytest.mark.parametrize("address", ["/share/{}/", "/accounts/password/reset/key/{}/"])
+def test_the_secret_of_a_link_is_not_logged(address):
+    said = f"GET {address} 200 17 bytes 3 ms"
+    record = logging.makeLogRecord({"name": "gunicorn.access", "msg": said.format("a-s3cret_")})
+
+    assert LineFormatter().format(record).endswith(said.format("…"))

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from PIL import Image
 
+from pacs_portal.tests.browser_kit import settle
 from pacs_portal.tests.running_portal import DATABASE
 from pacs_portal.tests.test_browser import ask, open_images, pixels
 
@@ -110,7 +111,7 @@ def test_the_header_is_searched_and_copied_and_keys_lead_in_and_out(page, portal
 
     def searched(words) -> list[str]:
         page.fill("#panel-tags input", words)
-        page.wait_for_timeout(400)
+        settle(page, milliseconds=250)  # it waits until nobody types
         return rows.evaluate_all(
             "rows => rows.map(row => [...row.cells].map(cell => cell.textContent).join('\\t'))"
         )
@@ -167,7 +168,7 @@ def let_session_end_in(portal, page, ct):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
     yield let_session_end_in
-    let_session_end_in(24 * 3600)  # the other tests use it too
+    let_session_end_in(12 * 3600)  # the other tests use it too
 
 
 def test_a_session_that_ends_soon_is_told_saved_and_prolonged_on_request(
@@ -177,16 +178,16 @@ def test_a_session_that_ends_soon_is_told_saved_and_prolonged_on_request(
         "document.addEventListener('save-work', () => window.saves = (window.saves ?? 0) + 1)"
     )
 
-    let_session_end_in(290)
-    page.wait_for_selector("#session:has-text('ends in 5 minutes')")
-    let_session_end_in(55)
+    let_session_end_in(115)
+    page.wait_for_selector("#session:has-text('ends in 2 minutes')")
+    let_session_end_in(25)
     page.wait_for_selector("#session:has-text('seconds')")
     page.click("#session button:has-text('Stay signed in')")
     page.wait_for_selector("#session:has-text('You stay signed in')")
     (left,) = ask(portal, "SELECT max(expire_date) - now() FROM django_session")
 
     assert page.evaluate("window.saves") == 2
-    assert left > datetime.timedelta(hours=11)
+    assert left > datetime.timedelta(minutes=14)
 
 
 def test_a_session_that_ended_is_told_with_the_way_back(page, let_session_end_in):
@@ -207,7 +208,7 @@ def test_no_panel_menu_or_dialog_has_an_accessibility_fault(page, ct):
     reports = []
     for opens in openers:
         opens()
-        page.wait_for_timeout(300)
+        settle(page)
         found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
         reports += [found.generate_report()] if found.violations_count else []
         page.keyboard.press("Escape")

@@ -22,11 +22,11 @@ def open_emergency(request: HttpRequest) -> HttpResponse:
     if not may_break_glass(request.user):
         raise PermissionDenied
     form = EmergencyForm(request.POST or None)
-    if request.method == "POST":
+    if form.is_valid():
         # Before anything is looked up: whoever tries numbers is to find out slowly.
         if seconds := retry_after("break_glass", str(request.user.pk)):
             return too_many_attempts(request, seconds)
-        if form.is_valid() and (access := _open(request, form)):
+        if access := _open(request, form):
             return redirect(_list_of(request, access))
     context = {"form": form, "minutes": settings.PACS_BREAK_GLASS_MINUTES}
     return render(request, "studies/emergency.html", context)

@@ -122,5 +122,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
     except NotFoundError:
         context, status = {}, 404
     response = render(request, "studies/share.html", context, status=status)
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # The address is told to nobody. With `no-referrer` the browser would keep back the origin of
+    # the form as well, by which the CSRF check knows it.
+    response.headers["Referrer-Policy"] = "strict-origin"
     return response

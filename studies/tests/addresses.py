@@ -25,6 +25,7 @@ DELETE = frozenset({"data steward", "administrator"})
 REPORT = frozenset({"radiologist"})
 ANNOTATE = frozenset({"clinician", "radiologist", "technologist"})
 SHARE = frozenset({"radiologist", "data steward", "administrator"})
+ANALYTICS = SHARE | {"operator"}
 BREAK_GLASS = frozenset({"clinician", "radiologist"})
 
 
@@ -193,6 +194,9 @@ ADDRESSES = (
     _change("POST", "list/changes/", EVERYBODY, 200, body=_URGENT | {"study": FOREIGN}),
     _change("POST", f"{_STUDY}/worklist/", READERS, 302, body=_URGENT),
     _get("patients/<int:patient>/", "/patients/{patient}/"),
+    # figures, of all studies together
+    _get("analytics/", may=ANALYTICS),
+    _get("api/analytics/<slug:chart>/", "/api/analytics/volume/", may=ANALYTICS),
     # accounts
     _get("accounts/login/", is_open=True, answer=302, says=_ALL),
     _get("accounts/signup/", is_open=True, answer=302, says=_ALL),
@@ -200,15 +204,16 @@ ADDRESSES = (
     _get("accounts/password/change/", may=EVERYBODY),
     _get("accounts/reauthenticate/", may=EVERYBODY),
     _get("accounts/sessions/", may=EVERYBODY),
-    Address("POST", "accounts/sessions/<int:pk>/end/", "/accounts/sessions/0/end/", EVERYBODY, 404),
+    Address("POST", "accounts/sessions/<int:pk>/end/", "/accounts/sessions/0/end/", EVERYBODY, 302),
     _change("POST", "accounts/sessions/end-others/", EVERYBODY, 302),
     _get("accounts/second-factor/", may=EVERYBODY),
     _get("accounts/second-factor/code/", is_open=True, answer=302),
-    _get("accounts/second-factor/confirm/", may=EVERYBODY),
-    _get("accounts/second-factor/set-up/", may=EVERYBODY),
-    _get("accounts/second-factor/remove/", may=EVERYBODY),
-    _get("accounts/recovery-codes/", may=EVERYBODY),
-    _get("accounts/recovery-codes/new/", may=EVERYBODY),
+    # of who has no second factor, and has not typed the password just now
+    _get("accounts/second-factor/confirm/", may=EVERYBODY, answer=302),
+    _get("accounts/second-factor/set-up/", may=EVERYBODY, answer=302),
+    _get("accounts/second-factor/remove/", may=EVERYBODY, answer=404),
+    _get("accounts/recovery-codes/", may=EVERYBODY, answer=404),
+    _get("accounts/recovery-codes/new/", may=EVERYBODY, answer=302),
     _get("accounts/password/reset/", is_open=True),
     _get("accounts/password/reset/sent/", is_open=True),
     _get("accounts/password/reset/done/", is_open=True),
@@ -311,19 +316,20 @@ ADMINISTRATION = {
             "studies.deletion", "studies.deletedinstance", "studies.report", "studies.addendum",
             "studies.site", "studies.studygrant", "studies.emergencyaccess", "studies.sharelink",
             "studies.referringname", "studies.reporttemplate",
-            "monitoring.auditevent",
+            "studies.tag", "monitoring.auditevent",
         ),
         DELETE,
     ),
     **dict.fromkeys(
         (
             "studies.studyscope", "studies.hangingprotocol", "accounts.user", "accounts.apitoken",
+            "accounts.grant",
         ),
         frozenset({"administrator"}),
     ),
     **dict.fromkeys(
         (
-            "auth.group", "account.emailaddress", "mfa.authenticator", "accounts.grant",
+            "auth.group", "account.emailaddress", "mfa.authenticator",
             "socialaccount.socialapp", "socialaccount.socialtoken", "socialaccount.socialaccount",
         ),
         frozenset(),

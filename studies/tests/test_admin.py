@@ -29,6 +29,7 @@ from studies.models import (
     Study,
     StudyGrant,
     StudyScope,
+    Tag,
 )
 from studies.tests.builders import make_file
 
@@ -162,7 +163,7 @@ def test_every_model_of_the_archive_is_there():
     registered = {model for model in admin.site._registry if model._meta.app_label == "studies"}
 
     # Of protocols test_hanging.py tells; of what stewards keep by hand, the tests below.
-    by_hand = {HangingProtocol, ReportTemplate, ReferringName}
+    by_hand = {HangingProtocol, ReportTemplate, ReferringName, Tag}
     # Of these tell test_access.py, test_emergency.py and test_sharing.py.
     of_access = {Site, StudyScope, StudyGrant, EmergencyAccess, ShareLink}
     assert registered == {*MODELS, *by_hand, *of_access}

@@ -39,7 +39,7 @@ from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
 
-CSRF_TOKEN = rb'value="\w{64}"'
+CSRF_TOKEN = rb"\b[A-Za-z0-9]{64}\b"
 INSTITUTIONS = {OWN: "North", FOREIGN: "South"}
 
 
@@ -140,7 +140,7 @@ def test_every_address_answers_as_it_is_documented(client_of, who):
             if status != expected or named:
                 wrong.append((address.method, address.path, study, status, expected, named))
 
-    assert wrong == []
+    assert not wrong, "\n".join(map(str, wrong))
 
 
 def is_empty_search(address, who) -> bool:
@@ -211,7 +211,7 @@ def test_another_site_cannot_make_a_browser_change_anything(client_of):
     client.handler.enforce_csrf_checks = True
 
     for address in ADDRESSES:
-        if address.method != "GET":
+        if address.method != "GET" and not address.is_open:
             assert ask(client, address, OWN)[0] == 403, address.path
     assert Instance.objects.count() == 2
 

@@ -2,6 +2,8 @@
 
 import datetime
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -63,10 +65,29 @@ def restricted(request):
     return user
 
 
+@contextmanager
+def indexes_made_last(cursor) -> Iterator[None]:
+    """All but those of constraints: of many rows at once they are made in a third of the time."""
+    cursor.execute(
+        """
+        SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
+        WHERE indrelid = ANY (%s::regclass[])
+            AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+        """,
+        [list(TABLES)],
+    )
+    indexes = cursor.fetchall()
+    for name, _ in indexes:
+        cursor.execute(f"DROP INDEX {name}")
+    yield
+    for _, definition in indexes:
+        cursor.execute(definition)
+
+
 @pytest.fixture(scope="module")
 def fifty_thousand_studies(django_db_setup, django_db_blocker):
     """Rows enough that the planner has to care, removed afterwards."""
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
+    with django_db_blocker.unblock(), connection.cursor() as cursor, indexes_made_last(cursor):
         reader = get_user_model().objects.create_user("reader of plans")
         patients = Patient.objects.bulk_create(
             Patient(patient_id=f"plans-{n}") for n in range(PATIENTS)
@@ -124,6 +145,7 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
             """,
             [stored.pk],
         )
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
         # Of all rows, or the sample would decide between two good plans; and of nobody else.
         cursor.execute("SET default_statistics_target = 200")
         for table in TABLES:

@@ -6,6 +6,7 @@ const PALETTE = [
   "#3fa7d6", "#e69f00", "#2fb183", "#cc79a7", "#d0c83a", "#d9683c", "#7f8cf0", "#8fb8c9", "#b58b5a", "#8a949c",
 ];
 const ACCENT = "#3fa7d6";
+const THICKEST = 36; // pixels of a bar
 
 const ticks = (unit) => ({ callback: (value) => written(value, unit), maxTicksLimit: 6 });
 const tooltip = (chart) => ({
@@ -15,13 +16,14 @@ const tooltip = (chart) => ({
 });
 
 function stacked(chart, options, colours) {
+  const parts = chart.lines.filter((line) => !line.name.startsWith("All "));
   const datasets = chart.lines.map((line, number) => ({
     label: line.name,
     data: line.values,
     line: number,
-    ...(line.name.startsWith("All ")
-      ? { type: "line", borderColor: colours.text, backgroundColor: colours.text, borderWidth: 1.5, pointRadius: 2, stack: "all" }
-      : { backgroundColor: PALETTE[(number + 9) % PALETTE.length], stack: "parts" }),
+    ...(parts.includes(line)
+      ? { backgroundColor: PALETTE[parts.indexOf(line) % PALETTE.length], stack: "parts", maxBarThickness: THICKEST }
+      : { type: "line", borderColor: colours.text, backgroundColor: colours.text, borderWidth: 1.5, pointRadius: chart.labels.length > 60 ? 0 : 2, stack: "all" }),
   }));
   return {
     type: "bar",
@@ -38,7 +40,7 @@ function bars(chart, options) {
   const [line] = chart.lines;
   return {
     type: "bar",
-    data: { labels: chart.labels, datasets: [{ label: line.name, data: line.values, line: 0, backgroundColor: ACCENT }] },
+    data: { labels: chart.labels, datasets: [{ label: line.name, data: line.values, line: 0, backgroundColor: ACCENT, maxBarThickness: THICKEST }] },
     options: {
       ...options,
       indexAxis: "y",
@@ -56,7 +58,7 @@ function area(chart, options) {
       labels: chart.labels,
       datasets: [
         { label: held.name, data: held.values, line: 0, type: "line", fill: true, borderColor: ACCENT, backgroundColor: `${ACCENT}33`, pointRadius: 0 },
-        { label: `${added.name} (right)`, data: added.values, line: 1, backgroundColor: PALETTE[1], yAxisID: "added" },
+        { label: `${added.name} (right)`, data: added.values, line: 1, backgroundColor: PALETTE[1], yAxisID: "added", maxBarThickness: THICKEST },
       ],
     },
     options: {
