@@ -73,6 +73,6 @@ def test_a_patient_of_whom_one_may_see_nothing_is_not_found(sign_in, patient):
 def test_the_page_costs_the_same_however_many_studies_it_shows(
     client, patient, django_assert_num_queries
 ):
-    session, user, permissions, bell, page, reports = range(6)
-    with django_assert_num_queries(len([session, user, permissions, bell, page, reports])):
+    session, user, permissions, bell, page, reports, audit = range(7)
+    with django_assert_num_queries(len([session, user, permissions, bell, page, reports, audit])):
         client.get(f"/patients/{patient.pk}/")
