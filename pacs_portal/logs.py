@@ -13,7 +13,7 @@ _LONGEST = 2000
 # The rest of a line goes with a query: it may hold spaces where the client was careless.
 _QUERY = re.compile(r"(/\S*)\?.*", re.DOTALL)
 # Whoever reads these in a log could open what they open, while they last.
-_SECRET = re.compile(r"(/share/|/password/reset/key/)[^/\s]+")
+_SECRET = re.compile(r"(/share/|/password/reset/)[^/\s]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
