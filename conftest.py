@@ -1,8 +1,9 @@
 """What all tests share: a store of their own, people of every role, and what may be skipped."""
 
+import itertools
 import os
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,7 +13,14 @@ from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
+from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import blocking_manager_key
+
+# How many examples a property is shown that does not say so itself; with
+# --hypothesis-profile=thorough many more.
+hypothesis_settings.register_profile("quick", max_examples=60, deadline=None)
+hypothesis_settings.register_profile("thorough", max_examples=1000, deadline=None)
+hypothesis_settings.load_profile("quick")
 
 SKIPS_ARE_ALLOWED = os.environ.get("PACS_ALLOW_SKIPS", "yes") != "no"
 ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
@@ -27,9 +35,11 @@ NEEDS = {
 
 
 # Modules that take long, as they are handed out: what is long and last keeps one core waiting.
+# While the first that needs the portal makes it, the other core has something else to do.
 LONG = (
-    "test_phantoms", "test_browser", "test_viewer_", "test_dicomweb_clients", "test_query_plans",
-    "test_parse", "test_seed",
+    "test_phantoms", "test_browser", "test_parse", "test_viewer_", "test_dicomweb_clients",
+    "test_embedded_postgres", "test_query_plans", "test_ingest", "test_transcode", "test_wado",
+    "test_sandbox", "test_admin", "test_qido", "test_seed",
 )  # fmt: skip
 
 
@@ -121,10 +131,18 @@ def phantoms() -> Path:
     return directory
 
 
+@pytest.fixture(scope="session")
+def object_stores(tmp_path_factory) -> Iterator[Path]:
+    """Directories without end, of which none is made before something is put there."""
+    directory = tmp_path_factory.mktemp("object-stores")
+    return (directory / str(number) for number in itertools.count(1))
+
+
 @pytest.fixture(autouse=True)
-def object_store(settings, tmp_path) -> Path:
-    """A directory of its own for the objects of each test."""
-    root = tmp_path / "objects"
+def object_store(settings, object_stores, monkeypatch) -> Path:
+    """A directory of its own for the objects of each test, which need not survive a power cut."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    root = next(object_stores)
     settings.OBJECT_STORE_URL = f"file://{root}"
     return root
 

@@ -1,6 +1,8 @@
 """50,000 studies: every filter, pair of filters, deep page and search key uses an index."""
 
 import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -11,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from studies import query
 from studies.dicom.attributes import Level
 from studies.matching import ROWS, Options
-from studies.models import Instance, Patient, Series, Source, StoredObject, Study
+from studies.models import Patient, Source, StoredObject, Study
 
 pytestmark = [
     pytest.mark.django_db,
@@ -31,10 +33,29 @@ def viewer():
     return user
 
 
+@contextmanager
+def indexes_made_last(cursor) -> Iterator[None]:
+    """All but those of constraints: of many rows at once they are made in a third of the time."""
+    cursor.execute(
+        """
+        SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
+        WHERE indrelid = ANY (%s::regclass[])
+            AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+        """,
+        [list(TABLES)],
+    )
+    indexes = cursor.fetchall()
+    for name, _ in indexes:
+        cursor.execute(f"DROP INDEX {name}")
+    yield
+    for _, definition in indexes:
+        cursor.execute(definition)
+
+
 @pytest.fixture(scope="module")
 def fifty_thousand_studies(django_db_setup, django_db_blocker):
     """Rows enough that the planner has to care, removed afterwards."""
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
+    with django_db_blocker.unblock(), connection.cursor() as cursor, indexes_made_last(cursor):
         patients = Patient.objects.bulk_create(
             Patient(patient_id=f"plans-{n}") for n in range(PATIENTS)
         )
@@ -86,6 +107,7 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
             """,
             [stored.pk],
         )
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
         # Of all rows, or the sample would decide between two good plans; and of nobody else.
         cursor.execute("SET default_statistics_target = 200")
         for table in TABLES:
@@ -93,16 +115,12 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
             cursor.execute(f"ANALYZE {table}")
         cursor.execute("RESET default_statistics_target")
     yield
-    with django_db_blocker.unblock():
-        Instance.objects.filter(stored_object=stored)._raw_delete("default")
-        Series.objects.all()._raw_delete("default")
-        Study.objects.all()._raw_delete("default")
-        Patient.objects.all()._raw_delete("default")
-        stored.delete()
-        with connection.cursor() as cursor:
-            for table in TABLES:
-                cursor.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
-                cursor.execute(f"ANALYZE {table}")
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        # All that refers to them is empty too: no other test leaves anything.
+        cursor.execute("TRUNCATE studies_patient, studies_storedobject CASCADE")
+        for table in TABLES:
+            cursor.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
+            cursor.execute(f"ANALYZE {table}")
 
 
 def plan_of(queryset) -> str:
