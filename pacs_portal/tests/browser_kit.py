@@ -4,7 +4,7 @@ from playwright.sync_api import Page
 
 # Resolves once nothing is loading and nothing has changed for a while and two frames more: the
 # viewer draws in the next frame, and says what it has drawn in the one after.
-_SETTLE = """() => new Promise((settle, fail) => {
+_SETTLE = """(quiet) => new Promise((settle, fail) => {
   let changes = 0;
   const observer = new MutationObserver(() => (changes += 1));
   observer.observe(document, { attributes: true, characterData: true, childList: true, subtree: true });
@@ -12,13 +12,13 @@ _SETTLE = """() => new Promise((settle, fail) => {
   const look = () => {
     const before = changes;
     const decide = () => (changes === before && !isLoading() ? settle() : look());
-    setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(decide)), 100);
+    setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(decide)), quiet);
   };
   setTimeout(() => fail(new Error('The page does not settle.')), 20_000);
   look();
 })"""
 
 
-def settle(page: Page) -> None:
-    """Wait until the page has drawn all that it was told to draw."""
-    page.evaluate(_SETTLE)
+def settle(page: Page, *, milliseconds: int = 100) -> None:
+    """Wait until the page has drawn all that it was told to draw, and been quiet for so long."""
+    page.evaluate(_SETTLE, milliseconds)

@@ -1,4 +1,3 @@
-import functools
 import json
 import os
 import re
@@ -28,7 +27,6 @@ from pacs_portal.tests.running_portal import DATABASE, RunningPortal, free_port,
 from studies.tests.builders import SAMPLES, make_encapsulated
 
 ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
-SEEDED = 300  # enough for every modality to be among them
 IMPORTED = (
     "CT_small.dcm", "MR_small_jpeg_ls_lossless.dcm", "693_J2KI.dcm",
     "JPGExtended.dcm", "SC_rgb_jpeg_dcmtk.dcm", "examples_palette.dcm", "ExplVR_BigEnd.dcm",
@@ -46,19 +44,6 @@ CHROMIUM = [
     "--disable-sync",
 ]
 SCREEN: ViewportSize = {"width": 1280, "height": 800}
-
-
-# The command, but for the drawing of the phantoms.
-SEED = """
-import sys
-from pathlib import Path
-import django
-django.setup()
-from django.core.management import call_command
-from studies.tests.drawn import taken_from
-with taken_from(Path(sys.argv[1])):
-    call_command("seed", *sys.argv[2:])
-"""
 
 
 @pytest.fixture(scope="session")
@@ -88,24 +73,17 @@ def _made_portal(run_directory: Path, phantoms: Path) -> RunningPortal:
 
 
 def _fill(portal: RunningPortal, phantoms: Path) -> None:
-    portal.run(
-        "-c", SEED, str(phantoms), "--studies", str(SEEDED), "--until", "2026-03-01", "--noinput"
-    )
     undecodable = portal.directory / "undecodable.dcm"
     undecodable.write_bytes(make_encapsulated([b"no codestream"], StudyInstanceUID=UNDECODABLE))
     files = [undecodable, *(SAMPLES / "test_files" / name for name in IMPORTED)]
-    portal.manage("import_dicom", *map(str, files))
+    kept = [portal.directory / f"{name}.json" for name in ("passwords", "tokens")]
+    portal.run("-m", "pacs_portal.tests.fill_portal", *map(str, [phantoms, *kept, *files]))
 
 
 @pytest.fixture(scope="session")
 def make_token(portal: RunningPortal) -> Callable[[str], str]:
-    """Makes the token of a demonstration user, and gives the same again."""
-
-    @functools.cache
-    def make_token(user: str) -> str:
-        return portal.manage("create_api_token", user, "--name", "tests").strip()
-
-    return make_token
+    """Gives the token of a demonstration user, the same each time."""
+    return portal.tokens.__getitem__
 
 
 @pytest.fixture(scope="session")
@@ -169,9 +147,9 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def radiologist(portal: RunningPortal) -> StorageState:
-    """Cookies of a radiologist who has signed in by the form that a person uses, for all tests."""
+    """Cookies of a radiologist who has signed in with what the form asks of a person."""
     with requests.Session() as session:
         form = session.get(f"{portal.url}/accounts/login/")
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
@@ -239,11 +217,6 @@ def _opened(browser: Browser, portal: RunningPortal, state: StorageState) -> Ite
 
 def _used(page: Page, portal: RunningPortal, complaints: list[str]) -> Iterator[Page]:
     """The page at the study list, as if nobody had used it, while it notes its complaints."""
-    page.goto("/")
-    page.evaluate("() => [localStorage, sessionStorage].forEach((kept) => kept.clear())")
-    # Only now: a page of the test before may have kept its layout on being left.
-    with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
-        connection.execute("DELETE FROM studies_presentation")
 
     def note_message(message: ConsoleMessage) -> None:
         _note(message, complaints)
@@ -253,6 +226,11 @@ def _used(page: Page, portal: RunningPortal, complaints: list[str]) -> Iterator[
 
     page.on("console", note_message)
     page.on("pageerror", note_error)
+    page.goto("/")
+    page.evaluate("() => [localStorage, sessionStorage].forEach((kept) => kept.clear())")
+    # Only now: a page of the test before may have kept its layout on being left.
+    with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
+        connection.execute("DELETE FROM studies_presentation")
     yield page
     page.remove_listener("console", note_message)
     page.remove_listener("pageerror", note_error)

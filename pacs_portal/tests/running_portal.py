@@ -11,11 +11,21 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import requests
 from django.conf import settings
 
 from pacs_portal.db.embedded_server import EmbeddedServer
+from studies.dicom.multipart import write_parts
 
 DATABASE = "postgres"
+MAKE = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", "--verbosity", "0")
+call_command("collectstatic", "--noinput", "--verbosity", "0")
+call_command("create_demo_users")
+"""
 
 
 def free_port() -> int:
@@ -41,6 +51,7 @@ class RunningPortal:
         self.database = EmbeddedServer(directory / "postgresql" / "data")
         self.url = ""
         self.passwords: dict[str, str] = {}
+        self.tokens: dict[str, str] = {}
         self._gunicorn: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,12 +78,25 @@ class RunningPortal:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def store(self, directory: Path) -> None:
+        """Send the files of a directory as a modality does, which starts no program."""
+        files = sorted(directory.glob("*.dcm"))
+        parts = write_parts("b", [("application/dicom", [file.read_bytes()]) for file in files])
+        answer = requests.post(
+            f"{self.url}/dicom-web/studies",
+            data=b"".join(parts),
+            headers={
+                "Authorization": f"Bearer {self.tokens['technologist']}",
+                "Content-Type": 'multipart/related; type="application/dicom"; boundary=b',
+            },
+            timeout=60,
+        )
+        assert answer.status_code == 200, answer.text
+
     def make(self) -> None:
         """A database with people, and static files; nothing is served yet."""
         self.database.start()
-        self.manage("migrate", "--verbosity", "0")
-        self.manage("collectstatic", "--noinput", "--verbosity", "0")
-        table = self.manage("create_demo_users")
+        table = self.run("-c", MAKE)  # one program, for each has to load Django
         # Two or more spaces separate role, user name and password.
         rows = re.findall(r"^\S.*?\s{2,}(\S+)\s+(\S+)$", table, re.MULTILINE)
         (self.directory / "passwords.json").write_text(json.dumps(dict(rows)))
@@ -91,6 +115,8 @@ class RunningPortal:
             self.make()
         self.database.start()
         self.passwords = json.loads(passwords.read_text())
+        if (tokens := self.directory / "tokens.json").exists():
+            self.tokens = json.loads(tokens.read_text())
         self._start_gunicorn()
 
     def _start_gunicorn(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
+from pacs_portal.tests.browser_kit import settle
 from pacs_portal.tests.conftest import UNDECODABLE
 from pacs_portal.tests.running_portal import DATABASE, wait_for
 from studies.tests.builders import SAMPLES
@@ -24,13 +25,13 @@ def ask(portal, sql, *values):
 
 @pytest.fixture
 def stack(portal):
-    """Accession number and UID of a seeded CT study with a long series."""
+    """Accession number and UID of a seeded study with a long series, of the smallest of them."""
     return ask(
         portal,
         "SELECT s.accession_number, s.study_instance_uid FROM studies_study s "
         "JOIN studies_series e ON e.study_id = s.id WHERE e.modality IN ('CT', 'MR') "
         "AND e.number_of_series_related_instances > 10 AND s.patient_id LIKE '%-%' "
-        "ORDER BY s.id LIMIT 1",
+        "ORDER BY s.number_of_study_related_instances, s.id LIMIT 1",
     )
 
 
@@ -63,7 +64,7 @@ def pixels(page) -> np.ndarray:
 def wait_for_image(page, index=None):
     at = f'[data-image-index="{index}"]' if index else ""
     page.wait_for_selector(f"#viewport[data-state=shown]{at}")
-    page.wait_for_timeout(300)  # one more frame on a slow software renderer
+    settle(page)
 
 
 def test_a_seeded_study_is_found_by_accession_number_opened_and_scrolled(page, stack, complaints):
@@ -155,7 +156,7 @@ def drag(page, x, y):
     page.mouse.down()
     page.mouse.move(middle[0] + x, middle[1] + y, steps=5)
     page.mouse.up()
-    page.wait_for_timeout(300)
+    settle(page)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_keys_turn_the_picture_and_escape_brings_it_back(page, stack):
     before = pixels(page)
 
     page.keyboard.press("n")
-    page.wait_for_timeout(300)
+    settle(page)
     inverted = pixels(page)
     page.keyboard.press("Escape")
     wait_for_image(page)

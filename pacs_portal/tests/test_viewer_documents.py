@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from pacs_portal.tests import derived_objects as derived
+from pacs_portal.tests.browser_kit import settle
 from pacs_portal.tests.derived_objects import CT, PR, SEG, SIZE, STUDY
 from pacs_portal.tests.running_portal import wait_for
 from studies.tests.builders import SAMPLES
@@ -55,7 +56,8 @@ def derived_study(portal):
 
 
 def open_series(page, series, study=STUDY, state="document"):
-    page.goto("/")  # another address first: a change behind the # alone would load nothing
+    if "/view/" in page.url:  # another address first: a change behind the # alone loads nothing
+        page.goto("/")
     page.goto(f"/studies/{study}/view/#{series}")
     page.wait_for_selector(f"#viewport[data-state={state}]")
 
@@ -63,10 +65,9 @@ def open_series(page, series, study=STUDY, state="document"):
 def show_slice(page, number):
     page.keyboard.press("Home")
     for _ in range(number - 1):
-        page.wait_for_timeout(150)
         page.keyboard.press("ArrowDown")
     page.wait_for_selector(f"#viewport[data-state=shown][data-image-index='{number}']")
-    page.wait_for_timeout(400)  # one more frame on a slow software renderer
+    settle(page)
 
 
 def picture(page) -> np.ndarray:
@@ -147,7 +148,7 @@ def test_segments_lie_over_their_pixels_and_nowhere_else(page, complaints):
         show_slice(page, number)
         seen[number] = picture(page)
     page.click("#panel-overlays label:has-text('Spleen')")
-    page.wait_for_timeout(400)
+    settle(page)
     without = picture(page)  # of the third slice still
     page.locator(".picture").first.focus()
     show_slice(page, 2)
@@ -216,11 +217,11 @@ def test_a_presentation_state_is_applied_to_its_image_and_no_other(page, complai
     page.wait_for_selector("#viewport[data-state=document]")
     page.click("text=Apply it to its images")
     page.wait_for_selector(".sheet text:has-text('Look here')")
-    page.wait_for_timeout(400)
+    settle(page)
     applied, words = picture(page), page.inner_text("[data-overlay=window]")
     named = page.inner_text(".sheet .presented")
     page.keyboard.press("Escape")  # a new viewport, to which it is applied anew
-    page.wait_for_timeout(600)
+    settle(page)
     again = page.inner_text("[data-overlay=window]")
     show_slice(page, 3)
     other, count = picture(page), page.locator(".sheet text").count()
@@ -247,13 +248,13 @@ def test_a_presentation_state_turns_flips_enlarges_and_hides(page, complaints):
     page.select_option(".document select", index=1)
     page.click("text=Apply it to its images")
     page.wait_for_selector(".sheet .shutter")
-    page.wait_for_timeout(500)
+    settle(page)
     shown = picture(page)
     letters = {edge: page.inner_text(f"[data-overlay={edge}]") for edge in ("top", "left", "right")}
     page.click("button:has-text('Overlays')")
     page.select_option("#panel-overlays label:has-text('Presentation') select", index=0)
     page.wait_for_selector(".sheet .shutter", state="detached")
-    page.wait_for_timeout(500)
+    settle(page)
     plain = page.inner_text("[data-overlay=top]")
 
     # A turn to the right brings what was left (R) up; a flip then what was front (A) to the left.

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from PIL import Image
 
+from pacs_portal.tests.browser_kit import settle
 from pacs_portal.tests.running_portal import DATABASE
 from pacs_portal.tests.test_browser import ask, open_images, pixels
 
@@ -110,7 +111,7 @@ def test_the_header_is_searched_and_copied_and_keys_lead_in_and_out(page, portal
 
     def searched(words) -> list[str]:
         page.fill("#panel-tags input", words)
-        page.wait_for_timeout(400)
+        settle(page, milliseconds=250)  # it waits until nobody types
         return rows.evaluate_all(
             "rows => rows.map(row => [...row.cells].map(cell => cell.textContent).join('\\t'))"
         )
@@ -207,7 +208,7 @@ def test_no_panel_menu_or_dialog_has_an_accessibility_fault(page, ct):
     reports = []
     for opens in openers:
         opens()
-        page.wait_for_timeout(300)
+        settle(page)
         found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
         reports += [found.generate_report()] if found.violations_count else []
         page.keyboard.press("Escape")

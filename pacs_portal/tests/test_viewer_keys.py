@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from pacs_portal.tests.browser_kit import settle
 from pacs_portal.tests.test_browser import ask, open_images
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -45,7 +46,7 @@ def test_each_key_means_one_thing_and_acts_on_what_is_looked_at(page, ct, compla
     page.wait_for_selector("#panel-tags:not([hidden])")
     page.keyboard.press("ArrowDown")  # with the focus beside the images
     page.keyboard.press("n")
-    page.wait_for_timeout(300)
+    settle(page)
     assert image_index(page) == first + 1
     assert "inverted" not in page.inner_text("[data-overlay=window]")
     page.keyboard.press("?")
@@ -77,7 +78,7 @@ def test_keys_of_other_keyboards_do_what_they_say(page, ct):
 def test_all_controls_of_the_bar_are_in_sight(page, ct):
     for width, height in ((1600, 900), (1280, 800), (1024, 768)):
         page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(100)
+        settle(page)
         bar = page.locator("header").first.bounding_box()
         controls = page.locator("#toolbar > button, #toolbar > select").all()
         assert len(controls) > 15

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from PIL import Image
 
+from pacs_portal.tests.browser_kit import settle
 from pacs_portal.tests.running_portal import wait_for
 from pacs_portal.tests.test_browser import ask
 from studies.tests.builders import make_file
@@ -30,7 +31,7 @@ def panes(page) -> list[str]:
 
 def wait_for_panes(page, count):
     wait_for(lambda: page.locator(".pane[data-state=shown]").count() == count, seconds=30)
-    page.wait_for_timeout(300)  # one more frame on a slow software renderer
+    settle(page)
 
 
 def picture(page, number=1) -> np.ndarray:
@@ -50,18 +51,19 @@ def store(portal, tmp_path):
                 "PixelData": np.arange(64 * 64, dtype="<u2").tobytes(),
             }  # fmt: skip
             (tmp_path / f"{number}.dcm").write_bytes(make_file(**defaults | attributes))
-        portal.manage("import_dicom", str(tmp_path))
+        portal.store(tmp_path)
 
     return store
 
 
 @pytest.fixture
 def mr(portal):
-    """UID of a seeded study with three series or more, and those in their order."""
+    """UID of the smallest seeded study of three series or more, and those in their order."""
     (study,) = ask(
         portal,
         "SELECT s.study_instance_uid FROM studies_study s WHERE 'MR' = ANY (s.modalities_in_study)"
-        " AND s.number_of_study_related_series > 2 AND s.patient_id LIKE '%-%' ORDER BY s.id",
+        " AND s.number_of_study_related_series > 2 AND s.patient_id LIKE '%-%'"
+        " ORDER BY s.number_of_study_related_instances, s.id",
     )
     (series,) = ask(
         portal,
@@ -354,7 +356,7 @@ def test_a_finger_across_the_rail_drags_and_along_it_scrolls(browser, portal, ra
         touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
     swipe(0, -60)
-    page.wait_for_timeout(500)
+    settle(page)
     scrolled, after_scroll = page.evaluate("document.querySelector('nav').scrollTop"), panes(page)
     page.evaluate("document.querySelector('nav').scrollTop = 0")
     swipe(500, 20)
@@ -451,7 +453,8 @@ def test_layout_slice_and_window_come_back_after_a_reload_and_can_be_forgotten(
     for key in ("n", "r", "+", "ArrowDown"):
         page.keyboard.press(key)
     with page.expect_response(lambda r: r.request.method == "PUT" and "/presentation/" in r.url):
-        page.wait_for_timeout(300)
+        settle(page)
+    settle(page)
     kept, before = panes(page), [picture(page, number) for number in (1, 2)]
     index = page.get_attribute("#viewport", "data-image-index")
     page.reload()

@@ -5,6 +5,7 @@ import re
 import pytest
 from pydicom.dataset import Dataset
 
+from pacs_portal.tests.browser_kit import settle
 from pacs_portal.tests.running_portal import wait_for
 from pacs_portal.tests.test_browser import open_images
 from pacs_portal.tests.volumes import CORONAL, SIDE, show, upwards, write_stack
@@ -31,7 +32,7 @@ def choose(page, number):
 
 def images(page) -> list[int]:
     """Numbers of the images in the panes."""
-    page.wait_for_timeout(1000)
+    settle(page)
     return [int(pane.get_attribute("data-image-index")) for pane in page.locator(".pane").all()]
 
 
@@ -47,7 +48,7 @@ def test_panes_of_one_frame_of_reference_go_to_the_same_place(page, portal, tmp_
     coarse = write_stack(tmp_path, study, 2, upwards(10, step=7)[::-1])
     coronal = [[0, 10 + 4 * index, 60] for index in range(6)]
     cut = write_stack(tmp_path, study, 3, coronal, ImageOrientationPatient=CORONAL)
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     open_side_by_side(page, study, fine, coarse, cut)
 
     page.keyboard.press("Home")
@@ -92,7 +93,7 @@ def test_panes_of_different_frames_of_reference_keep_their_distance(page, portal
         tmp_path, study, 2, upwards(24, step=2, start=500), FrameOfReferenceUID="2.25.98"
     )
     nowhere = write_stack(tmp_path, study, 3, upwards(9), ImageOrientationPatient=None)
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     open_side_by_side(page, study, one, other, nowhere)
     page.keyboard.press("Home")
     start = images(page)
@@ -108,18 +109,18 @@ def test_panes_of_different_frames_of_reference_keep_their_distance(page, portal
 def test_window_and_zoom_are_shared_on_request(page, portal, tmp_path):
     study = "2.25.713"
     one, other = (write_stack(tmp_path, study, number, upwards(5)) for number in (1, 2))
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     open_side_by_side(page, study, one, other)
     page.keyboard.press("2")
     page.keyboard.press("+")
-    page.wait_for_timeout(500)
+    settle(page)
     before = windows(page)
 
     page.keyboard.press("Shift+Y")
-    page.wait_for_timeout(500)
+    settle(page)
     tied = windows(page)
     page.keyboard.press("4")
-    page.wait_for_timeout(500)
+    settle(page)
     later = windows(page)
 
     assert before[0] != before[1]
@@ -131,12 +132,12 @@ def test_window_and_zoom_are_shared_on_request(page, portal, tmp_path):
 def test_a_picture_that_fits_fits_again_when_its_pane_becomes_narrow(page, portal, tmp_path):
     study = "2.25.714"
     write_stack(tmp_path, study, 1, upwards(5))
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     open_images(page, study)
 
     page.click("[popovertarget=menu-grid]")
     page.click("[data-argument='1x3']")
-    page.wait_for_timeout(1000)
+    settle(page)
 
     width = page.locator(".pane .picture").first.evaluate("picture => picture.clientWidth")
     zoom = int(re.search(r"Zoom (\d+)%", page.inner_text("[data-overlay=window] >> nth=0"))[1])
@@ -147,7 +148,7 @@ def test_cine_says_its_rate_which_can_be_changed(page, portal, tmp_path):
     study = "2.25.715"
     write_stack(tmp_path, study, 1, upwards(6), CineRate=25)
     slow = write_stack(tmp_path, study, 2, upwards(6), CineRate=4)
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     open_images(page, study)
 
     rates = [page.inner_text(".cine")]
@@ -189,7 +190,7 @@ def test_the_scale_bar_is_as_long_as_it_says_and_names_the_plane_it_is_true_in(
         SequenceOfUltrasoundRegions=[_dataset(region)],
     )  # fmt: skip
     unknown = write_stack(tmp_path, study, 4, upwards(1), **unplaced, PixelSpacing=None)
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     open_images(page, study)
 
     bars = {}
@@ -232,7 +233,7 @@ class Fingers:
             self._tell("touchMove", between)
             self.page.wait_for_timeout(30)
         self._tell("touchEnd", [])
-        self.page.wait_for_timeout(800)
+        settle(self.page)
 
     def _tell(self, kind, places):
         points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
@@ -243,7 +244,7 @@ class Fingers:
 def tablet(browser, portal, radiologist, tmp_path):
     """A page with 20 images on a screen for fingers."""
     write_stack(tmp_path, "2.25.717", 1, upwards(20))
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     with browser.new_context(
         base_url=portal.url, storage_state=radiologist, has_touch=True,
         viewport={"width": 1024, "height": 768},

@@ -38,7 +38,7 @@ def study(portal) -> str:
             WindowCenter="320", WindowWidth="640",
         )  # fmt: skip
         (directory / f"{number}.dcm").write_bytes(content)
-    portal.manage("import_dicom", str(directory))
+    portal.store(directory)
     return f"{portal.url}/studies/{STUDY}/view/"
 
 

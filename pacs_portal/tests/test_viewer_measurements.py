@@ -5,7 +5,9 @@ import re
 import numpy as np
 import pydicom
 import pytest
+import requests
 
+from pacs_portal.tests.browser_kit import settle
 from pacs_portal.tests.running_portal import wait_for
 from studies.tests.builders import SAMPLES, make_dataset, to_file
 
@@ -21,26 +23,24 @@ def image() -> pydicom.Dataset:
 
 
 @pytest.fixture
-def viewer(page, image):
+def viewer(page, image, nothing_kept):
     """The viewer with a CT of 128 × 128 pixels, of which this reader has kept nothing."""
-    begin_afresh(page, image)
+    open_viewer(page, image)
     return page
 
 
-def begin_afresh(page, image):
-    open_viewer(page, image)
-    kinds = {"measurements": "measurements", "key-images": "images"}
-    if not any(kept(page, image, kind) for kind in kinds):
-        return
-    for kind, member in kinds.items():
-        forget = f"""fetch('/api/studies/{image.StudyInstanceUID}/{kind}/').then((r) => r.json()).then((kept) =>
-            fetch('/api/studies/{image.StudyInstanceUID}/{kind}/', {{
-            method: 'POST', body: JSON.stringify({{
-                predecessors: kept.documents.map((one) => one.sop_instance_uid), {member}: [] }}),
-            headers: {{ 'Content-Type': 'application/json',
-                       'X-CSRFToken': document.body.dataset.csrfToken }} }})).then((r) => r.status)"""
-        assert page.evaluate(forget) == 201
-    open_viewer(page, image)
+@pytest.fixture
+def nothing_kept(portal, make_token, image):
+    """What the test before has kept of the image is withdrawn."""
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {make_token('radiologist')}"
+        for kind, member in {"measurements": "measurements", "key-images": "images"}.items():
+            address = f"{portal.url}/api/studies/{image.StudyInstanceUID}/{kind}/"
+            documents = session.get(address).json()["documents"]
+            predecessors = [document["sop_instance_uid"] for document in documents]
+            if predecessors:
+                answer = session.post(address, json={"predecessors": predecessors, member: []})
+                assert answer.status_code == 201
 
 
 def open_viewer(page, image):
@@ -48,7 +48,7 @@ def open_viewer(page, image):
         page.goto(f"/studies/{image.StudyInstanceUID}/view/")
         page.wait_for_selector("#viewport[data-state=shown]")
     page.wait_for_selector("#toolbar:enabled")
-    page.wait_for_timeout(500)
+    settle(page)
     page.keyboard.press("=")  # the zoom of the last time is back as well
 
 
@@ -211,7 +211,7 @@ CALIBRATIONS = {
 def test_a_length_says_what_it_is_a_length_of(page, portal, complaints, tmp_path):
     for number, (attributes, *_) in enumerate(CALIBRATIONS.values()):
         (tmp_path / f"{number}.dcm").write_bytes(calibrated(f"2.25.47200{number}", attributes))
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     for number, (attributes, size, unit, at_detector) in enumerate(CALIBRATIONS.values()):
         study = f"2.25.47200{number}"
         page.goto(f"/studies/{study}/view/")
@@ -323,8 +323,9 @@ def test_work_that_was_not_saved_comes_back_when_the_page_is_reloaded(viewer, im
     assert len(kept(viewer, image)) == 1
 
 
-def test_work_on_a_study_that_could_not_be_asked_about_is_kept_and_saved_later(page, image):
-    begin_afresh(page, image)
+def test_work_on_a_study_that_could_not_be_asked_about_is_kept_and_saved_later(
+    page, image, nothing_kept
+):
     asked = []
 
     def fail(route):
@@ -358,7 +359,7 @@ def test_escape_leaves_the_drawing_and_only_then_the_view(viewer):
     viewer.mouse.move(*on_screen(viewer, 50, 60), steps=5)
     viewer.keyboard.press("Escape")
     viewer.mouse.up()
-    viewer.wait_for_timeout(600)
+    settle(viewer)
     after_one = viewer.inner_text("[data-overlay=window]")
     viewer.keyboard.press("Escape")
 

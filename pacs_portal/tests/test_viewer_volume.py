@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
+from pacs_portal.tests.browser_kit import settle
 from pacs_portal.tests.conftest import CHROMIUM
 from pacs_portal.tests.test_browser import ask, open_images
 from pacs_portal.tests.volumes import SIDE, show, upwards, value_at, write_stack
@@ -36,7 +37,7 @@ def grey(page, selector) -> np.ndarray:
 
 
 def planes(page) -> list[np.ndarray]:
-    page.wait_for_timeout(1000)  # three pictures on a slow software renderer
+    settle(page)
     return [grey(page, plane) for plane in PLANES]
 
 
@@ -55,14 +56,14 @@ def millimetres(page, plane) -> float:
 def open_planes(page):
     page.keyboard.press("m")
     page.wait_for_selector("#mpr[data-state=shown]", timeout=60_000)
-    page.wait_for_timeout(500)
+    settle(page)
 
 
 def test_a_seeded_ct_is_shown_in_three_planes_and_left_as_it_was(page, ct, complaints):
     open_images(page, *ct)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("+")
-    page.wait_for_timeout(800)
+    settle(page)
     image, index = grey(page, ".pane"), page.get_attribute("#viewport", "data-image-index")
 
     open_planes(page)
@@ -77,7 +78,7 @@ def test_a_seeded_ct_is_shown_in_three_planes_and_left_as_it_was(page, ct, compl
     page.keyboard.press("Escape")
     again = planes(page)
     page.keyboard.press("m")
-    page.wait_for_timeout(500)
+    settle(page)
 
     assert all(plane.std() > 20 for plane in slices)
     assert not np.array_equal(slices[1], slices[2])
@@ -98,7 +99,7 @@ def test_a_seeded_ct_is_shown_in_three_planes_and_left_as_it_was(page, ct, compl
 def cube(portal, tmp_path):
     """UID of a study with one series, stored from head to feet, of 33 × 33 × 16 voxels of 2 × 2 × 4 mm."""
     write_stack(tmp_path, "2.25.701", 1, upwards(16)[::-1])
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     return "2.25.701"
 
 
@@ -144,10 +145,10 @@ def test_crosshairs_and_values_are_where_the_header_says(page, cube, complaints)
             page.mouse.move(*plane.at(seen))
             values[seen] = page.inner_text(f"{name} [data-overlay=value]")
     page.mouse.click(*around[AXIAL].at((12, 44, 32)))
-    page.wait_for_timeout(500)
+    settle(page)
     after_click = [millimetres(page, plane) for plane in PLANES]
     page.mouse.wheel(0, 100)
-    page.wait_for_timeout(500)
+    settle(page)
     after_wheel = [millimetres(page, plane) for plane in PLANES]
 
     expected = {(x, y, z): f"{value_at(x // 2, y // 2, 15 - z // 4)} HU" for x, y, z in values}
@@ -206,7 +207,7 @@ def no_volumes(portal, tmp_path):
             tmp_path, study, 6, upwards(8), ImageOrientationPatient=None
         ): "does not say where the images lie",
     }
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     return study, reasons
 
 
@@ -239,7 +240,7 @@ def test_a_volume_with_an_image_that_cannot_be_decoded_is_refused(page, portal, 
         ImagePositionPatient=[0, 0, 28], PixelSpacing=[2, 2], Rows=SIDE, Columns=SIDE,
     )  # fmt: skip
     (tmp_path / "broken.dcm").write_bytes(broken)
-    portal.manage("import_dicom", str(tmp_path))
+    portal.store(tmp_path)
     open_images(page, study)
 
     page.keyboard.press("m")
@@ -265,7 +266,7 @@ def test_without_webgl_images_are_drawn_and_three_planes_are_refused(
 
         page.keyboard.press("2")
         page.keyboard.press("ArrowDown")
-        page.wait_for_timeout(800)
+        settle(page)
         second, told = grey(page, ".pane"), page.inner_text(".pane [data-overlay=window]")
         page.keyboard.press("m")
 

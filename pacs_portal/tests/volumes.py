@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pacs_portal.tests.browser_kit import settle
 from studies.tests.builders import make_file
 
 AXIAL = [1, 0, 0, 0, 1, 0]
@@ -50,4 +51,4 @@ def show(page: Any, series: str) -> None:
     """Choose a series in the rail."""
     page.click(f'#series button[data-series-instance-uid="{series}"]')
     page.wait_for_selector(f'.pane[data-series-instance-uid="{series}"][data-state=shown]')
-    page.wait_for_timeout(300)  # one more frame on a slow software renderer
+    settle(page)
