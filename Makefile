@@ -13,6 +13,7 @@ run: setup .env
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) collectstatic --noinput --verbosity 0
 	@$(MANAGE) seed --if-empty --studies $(STUDIES)
+	@$(MANAGE) fold_rollups
 	@$(MANAGE) create_demo_users
 	@echo "The portal answers at http://localhost:$(PORT) (Ctrl-C stops it, the data stay)."
 	@exec $(BIN)/gunicorn --config python:pacs_portal.gunicorn --bind 127.0.0.1:$(PORT) pacs_portal.wsgi

@@ -5,13 +5,14 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
 from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import blocking_manager_key
@@ -27,9 +28,10 @@ ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 # Test marker → programs it needs and the Debian packages that bring them.
 NEEDS = {
     "browser": ({"chromium"}, "chromium"),
+    "redis": ({"redis-server"}, "redis-server"),
     "peer": (
-        {"dcmdump", "Orthanc", ORTHANC_DICOMWEB, "pgbouncer", "strace"},
-        "dcmtk orthanc orthanc-dicomweb pgbouncer strace",
+        {"dcmdump", "Orthanc", ORTHANC_DICOMWEB, "pgbouncer", "strace", "nginx"},
+        "dcmtk orthanc orthanc-dicomweb pgbouncer strace nginx",
     ),
 }
 
@@ -74,6 +76,19 @@ def pytest_runtest_teardown(
         with item.config.stash[blocking_manager_key].unblock():
             connection.creation.deserialize_db_from_string(connection._test_serialized_contents)  # noqa: SLF001
         ContentType.objects.clear_cache()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_in_spite_of_triggers() -> Iterator[None]:
+    """The audit trail refuses to be emptied, as a transactional test does with all tables."""
+    sql_flush = DatabaseOperations.sql_flush
+
+    def without_triggers(*args: Any, **kwargs: Any) -> list[str]:
+        return ["SET LOCAL session_replication_role = replica", *sql_flush(*args, **kwargs)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", without_triggers)
+        yield
 
 
 def _is_transactional(item: pytest.Item) -> bool:
@@ -149,14 +164,19 @@ def object_store(settings, object_stores, monkeypatch) -> Path:
 
 @pytest.fixture
 def sign_in(db) -> Callable[..., Client]:
-    """A client signed in with a role, or with none."""
+    """A client signed in with a role, or with none.
 
-    def sign_in(role: str | None = "radiologist") -> Client:
+    Clinicians see the sites that they are given, which is none unless they are to see every study.
+    """
+
+    def sign_in(role: str | None = "radiologist", *, sees_every_study: bool = False) -> Client:
         user = get_user_model().objects.create_user(
             username=f"{role or 'nobody'}-1", password="a password for tests"
         )
         if role:
             user.groups.add(Group.objects.get(name=role))
+        if sees_every_study:
+            user.user_permissions.add(Permission.objects.get(codename="view_every_study"))
         client = Client()
         client.force_login(user)
         return client
@@ -174,6 +194,21 @@ def client(sign_in) -> Client:
 def django_client() -> Client:
     """A stranger's: not signed in."""
     return Client()
+
+
+@pytest.fixture
+def acts() -> Iterator[list[Any]]:
+    """What is told meanwhile of who did what, see `accounts.acts`."""
+    from accounts.acts import acted  # noqa: PLC0415
+
+    told: list[Any] = []
+
+    def tell(sender: object, act: object, **_: object) -> None:
+        told.append(act)
+
+    acted.connect(tell)
+    yield told
+    acted.disconnect(tell)
 
 
 @pytest.fixture

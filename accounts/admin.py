@@ -1,11 +1,16 @@
+from typing import Any
+
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.models import ApiToken, User
+from accounts import second_factor
+from accounts.acts import Act, Action, note
+from accounts.models import ApiToken, Grant, User
 
 # One sign-in page for all, so that its limits and messages hold for the admin too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -19,6 +24,17 @@ class UserAdmin(DjangoUserAdmin):
     list_filter = ("groups", "is_active", "is_staff", "is_superuser")
     search_fields = ("username", "first_name", "last_name", "email")
     list_per_page = 50
+    actions = ("reset_second_factor",)
+
+    @admin.action(
+        description="Reset the second factor of the selected users", permissions=["change"]
+    )
+    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with transaction.atomic():
+            users = [user for user in queryset if _may_touch(request, user)]
+            for user in users:
+                second_factor.reset(user)
+        self.message_user(request, f"The second factor of {len(users)} users was reset.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         fixed = ("last_login", "date_joined")
@@ -45,8 +61,8 @@ class ApiTokenAdmin(admin.ModelAdmin):
 
     @admin.action(description="Revoke the selected tokens", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        number = queryset.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
-        self.message_user(request, f"{number} tokens were revoked.")
+        _revoke(queryset, "API token revoked")
+        self.message_user(request, "The tokens are revoked.")
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.change_apitoken")
@@ -60,6 +76,44 @@ class ApiTokenAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
         """A revoked token still says who had one."""
         return False
+
+
+@admin.register(Grant)
+class GrantAdmin(admin.ModelAdmin):
+    """What programs got for somebody's password; here it is seen and revoked."""
+
+    list_display = ("name", "user", "created_at", "expires_at", "revoked_at", "revoked_because")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("user",)
+    list_per_page = 50
+    search_fields = ("name", "user__username")
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke the selected grants", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Grant]) -> None:
+        _revoke(queryset, "token revoked", revoked_because="an administrator revoked it")
+        self.message_user(request, "The grants are revoked.")
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_grant")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Grant | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Grant | None = None) -> bool:
+        return False
+
+
+def _revoke(queryset: QuerySet[Any], what: str, **because: str) -> None:
+    """Each with its act, in one transaction."""
+    with transaction.atomic():
+        for row in queryset.filter(revoked_at=None).select_related("user"):
+            type(row).objects.filter(pk=row.pk).update(revoked_at=timezone.now(), **because)
+            detail = {"token": str(row), "user": row.user.get_username()}
+            note(Act(action=Action.SECURITY, what=what, detail=detail, is_change=True))
 
 
 def _may_touch(request: HttpRequest, user: User | None) -> bool:

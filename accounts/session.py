@@ -1,6 +1,7 @@
 """How long a session lasts, which a page may ask without making it last longer."""
 
-from django.contrib.sessions.models import Session
+from typing import Any
+
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -8,27 +9,32 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.serializers import SessionSerializer
+from accounts.sessions import remaining_seconds, touch
 
 
 class SessionView(APIView):
-    """GET tells how long the session still lasts; POST makes it last its full time again."""
+    """GET tells how long the session still lasts; POST says that somebody is there."""
+
+    only_reads = True  # a token has no session to prolong
 
     @extend_schema(operation_id="session", responses=SessionSerializer)
     def get(self, request: Request) -> Response:
-        ends = (
-            Session.objects.filter(pk=request.session.session_key)
-            .values_list("expire_date", flat=True)
-            .first()
-        )
-        return _answer(int((ends - timezone.now()).total_seconds()) if ends else None)
+        return _answer(request)
 
     @extend_schema(operation_id="session_prolong", request=None, responses=SessionSerializer)
     def post(self, request: Request) -> Response:
-        if not request.session.session_key:
-            return _answer(None)
-        request.session.modified = True  # has the middleware save it
-        return _answer(request.session.get_expiry_age())
+        session: Any = request.session
+        if request.user.token is None:  # type: ignore[union-attr]  # somebody is signed in
+            session.is_activity = True
+            touch(session, at_once=True)
+        return _answer(request)
 
 
-def _answer(seconds: int | None) -> Response:
-    return Response(SessionSerializer({"remaining_seconds": seconds}).data)
+def _answer(request: Request) -> Response:
+    session: Any = request.session
+    seconds = longest = None
+    if request.user.token is None:  # type: ignore[union-attr]
+        seconds = remaining_seconds(session)
+        longest = int((session.latest_end() - timezone.now()).total_seconds())
+    answer = {"remaining_seconds": seconds, "longest_seconds": longest}
+    return Response(SessionSerializer(answer).data)

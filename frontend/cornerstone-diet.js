@@ -87,6 +87,15 @@ const REPAIRS = [
     edits: [['evt.preventDefault();', '']],
   },
   {
+    // A table of shades for drawing on the processor: upstream guesses its depth by its greatest
+    // entry, and finds none for values that are no whole numbers.
+    file: /cornerstonejs\/core\/dist\/esm\/RenderingEngine\/helpers\/cpuFallback\/rendering\/getVOILut\.js$/,
+    edits: [
+      ['Math.max(...voiLUT.lut).toString(2).length', 'voiLUT.numBitsPerEntry'],
+      ['voiLUT.lut[modalityLutValue - voiLUT.firstValueMapped]', 'voiLUT.lut[Math.round(modalityLutValue) - voiLUT.firstValueMapped]'],
+    ],
+  },
+  {
     // The policy of the page takes no style attribute from a script, but what a script sets itself.
     file: /cornerstonejs\/tools\/dist\/esm\/drawingSvg\/drawTextBox\.js$/,
     edits: [["setAttribute('style', combinedStyle)", 'style.cssText = combinedStyle']],

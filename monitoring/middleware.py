@@ -1,13 +1,19 @@
-"""What must be answered before anything else can refuse, fail or wait."""
+"""What must be answered before anything else can refuse, fail or wait; and the audit trail."""
 
+import logging
 from collections.abc import Callable
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from monitoring.audit import recording
+from monitoring.audit.refusals import refusal_of
 from monitoring.drain import is_draining
 from monitoring.health import health, probe_components
+from monitoring.views import answer_unavailable
 
 HEALTH_PATH = "/api/health/"
+_logger = logging.getLogger(__name__)
 
 
 class ProbeMiddleware:
@@ -53,3 +59,26 @@ def _answer(status: int, text: str) -> HttpResponse:
         content_type="text/plain; charset=utf-8",
         headers={"Cache-Control": "no-store"},
     )
+
+
+class AuditMiddleware:
+    """Keeps what was done in a request before the first byte of its answer, or gives no answer.
+
+    Stands inside the session's middleware, which saves no session of a request that fails.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with recording.collecting(request) as collected:
+            response = self.get_response(request)
+        try:
+            collected.complete(response.status_code, refusal_of(request, response.status_code))
+        except DatabaseError as error:
+            response.close()
+            # Its message may quote values; its class says enough.
+            reason = type(error).__name__
+            _logger.error("The audit trail could not be written (%s).", reason)  # noqa: TRY400
+            return answer_unavailable(request)
+        return response

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.middleware import PROGRAM_PREFIXES
+from accounts.answers import PROGRAM_PREFIXES
 from monitoring.serializers import HealthSerializer
 
 
@@ -26,8 +26,16 @@ class HealthView(APIView):
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: 503 while the database is away, else 500; asks no database itself."""
     database_is_away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
-    status = 503 if database_is_away else 500
-    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "5"} if database_is_away else {})
+    return _answer(request, 503 if database_is_away else 500)
+
+
+def answer_unavailable(request: HttpRequest) -> HttpResponse:
+    return _answer(request, 503)
+
+
+def _answer(request: HttpRequest, status: int) -> HttpResponse:
+    again = {"Retry-After": "5"} if status == 503 else {}  # noqa: PLR2004 - unavailable
+    headers = {"Cache-Control": "no-store"} | again
     if request.path.startswith(PROGRAM_PREFIXES):
         return JsonResponse({"detail": _DETAIL[status]}, status=status, headers=headers)
     return HttpResponse(render_to_string(f"{status}.html"), status=status, headers=headers)

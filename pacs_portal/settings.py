@@ -6,6 +6,7 @@ local demonstration of it: a secret key of its own under `var/`, the embedded da
 demonstration users.
 """
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -50,6 +51,19 @@ def _keep(path: Path, text: str) -> None:
             path.hardlink_to(file.name)
 
 
+def _jwt_private_key() -> str:
+    """The configured one; a demonstration makes one and keeps it; else there is none."""
+    key = str(env.str("PACS_JWT_PRIVATE_KEY", default="", multiline=True))
+    if key or not PACS_DEMONSTRATION:
+        return key
+    path = PACS_VAR_DIR / "jwt_key.pem"
+    if not path.exists():
+        from accounts.keys import new_private_key  # noqa: PLC0415 - seldom needed, and large
+
+        _keep(path, new_private_key())
+    return path.read_text()
+
+
 SECRET_KEY = _secret_key()
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
@@ -70,6 +84,9 @@ INSTALLED_APPS = [
     "monitoring",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -92,11 +109,18 @@ MIDDLEWARE = [
     "pacs_portal.csp.ContentSecurityPolicyMiddleware",
     "monitoring.middleware.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "monitoring.middleware.AuditMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.ApiTokenMiddleware",
+    # Before sign-in is demanded, which whoever has come by a link has no account for.
+    "studies.portal.visitors.SharedVisitorMiddleware",
     # Before the CSRF check, so that a stranger's POST is told to sign in.
     "accounts.middleware.SignInRequiredMiddleware",
+    "accounts.middleware.ScopeMiddleware",
+    "accounts.middleware.RateLimitMiddleware",
+    "accounts.middleware.SessionActivityMiddleware",
+    "accounts.middleware.SecondFactorMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -182,17 +206,110 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 60 * 60
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "studies:list"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[PACS Portal] "
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
+# accounts.limits counts instead: in one statement, and also while Redis is away.
+ACCOUNT_RATE_LIMITS = False
 
-SESSION_COOKIE_AGE = 12 * 60 * 60
+# One state for all replicas: sessions are rows, with the limits that accounts.sessions sets.
+SESSION_ENGINE = "accounts.sessions"
+SESSION_COOKIE_AGE = env.int("PACS_SESSION_IDLE_MINUTES", default=15) * 60
+PACS_SESSION_ABSOLUTE_SECONDS = env.int("PACS_SESSION_HOURS", default=12) * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+
+MFA_ADAPTER = "accounts.second_factor.Adapter"
+MFA_FORMS = {
+    "authenticate": "accounts.forms.CodeForm",
+    "reauthenticate": "accounts.forms.ReauthenticateForm",
+}
+MFA_TOTP_ISSUER = "PACS Portal"
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Who does nothing before a second factor is set up; superusers wherever administrators are named.
+PACS_MFA_REQUIRED_ROLES = env.list(
+    "PACS_MFA_REQUIRED_ROLES",
+    default=[] if PACS_DEMONSTRATION else ["administrator", "data steward"],
+)
+
+
+def _rate_limits() -> dict[str, tuple[int, int]]:
+    """Name → uses and seconds; the environment changes single ones, as in `login=10/60`."""
+    limits = {
+        "login": (5, 60),  # wrong passwords and codes for one account
+        "login_address": (5, 60),  # and from one address
+        "password_reset": (5, 300),
+        "token": (20, 60),
+        "upload": (20, 60),
+        "break_glass": (5, 3600),
+        "share": (30, 3600),
+        "api": (100, 60),  # requests of one program
+        # The portal's own pages: a viewer that opens a study asks a dozen questions.
+        "page": (1000, 60),
+        # A viewer fetches frames by the thousand, as fast as it can show them.
+        "dicomweb": (30_000, 60),
+    }
+    for text in env.list("PACS_RATE_LIMITS", default=[]):
+        said = re.fullmatch(r"\s*(\w+)=(\d+)/(\d+)\s*", text)
+        if not said or said[1] not in limits or not int(said[3]):
+            raise ImproperlyConfigured(
+                f"PACS_RATE_LIMITS: {text} is not NAME=USES/SECONDS with a name of: "
+                f"{', '.join(limits)}. Zero uses mean no limit."
+            )
+        limits[said[1]] = (int(said[2]), int(said[3]))
+    return limits
+
+
+PACS_RATE_LIMITS = _rate_limits()
+PACS_REDIS_URL = redis_url
+
+# --- Mail: without a server nobody can have a password reset by it -----------------------------
+_email_url = env.str("EMAIL_URL", default="") or ("consolemail://" if PACS_DEMONSTRATION else "")
+PACS_SENDS_MAIL = bool(_email_url)
+if PACS_SENDS_MAIL:
+    vars().update(env.email_url_config(_email_url))
+DEFAULT_FROM_EMAIL = env.str("PACS_MAIL_FROM", default="") or "pacs-portal@localhost"
+
+# --- Sign-in by an OpenID Connect provider -------------------------------------------------------
+PACS_OIDC_ISSUER = env.str("PACS_OIDC_ISSUER", default="").rstrip("/")
+PACS_OIDC_NAME = env.str("PACS_OIDC_NAME", default="") or "single sign-on"
+PACS_OIDC_ROLES_CLAIM = env.str("PACS_OIDC_ROLES_CLAIM", default="groups")
+# Value of the claim → role.
+PACS_OIDC_ROLES = env.dict("PACS_OIDC_ROLES", default={})
+SOCIALACCOUNT_ADAPTER = "accounts.oidc.Adapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+# By a link: our policy lets no form lead to another site.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": PACS_OIDC_NAME,
+                "client_id": env.str("PACS_OIDC_CLIENT_ID", default=""),
+                "secret": env.str("PACS_OIDC_CLIENT_SECRET", default=""),
+                "settings": {"server_url": PACS_OIDC_ISSUER},
+            }
+        ]
+        if PACS_OIDC_ISSUER
+        else [],
+    }
+}
+
+# --- Signed tokens for programs ------------------------------------------------------------------
+# PEM. The first signs; the others are former or coming ones, whose signatures hold as well.
+PACS_JWT_PRIVATE_KEY = _jwt_private_key()
+PACS_JWT_OTHER_KEYS = env.str("PACS_JWT_OTHER_KEYS", default="", multiline=True)
 
 # --- Web security ----------------------------------------------------------------------------
 _https = (
@@ -205,7 +322,9 @@ SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 SECURE_REFERRER_POLICY = "same-origin"
-if env.bool("PACS_BEHIND_PROXY", default=False):
+PACS_BEHIND_PROXY = env.bool("PACS_BEHIND_PROXY", default=False)
+PACS_PROXY_ADDRESSES = env.int("PACS_PROXY_ADDRESSES", default=1)
+if PACS_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
@@ -223,6 +342,11 @@ WHITENOISE_IMMUTABLE_FILE_TEST = (
 OBJECT_STORE_URL = env.str("OBJECT_STORE_URL", default="") or f"file://{PACS_VAR_DIR}/objects"
 PACS_MAX_INSTANCE_BYTES = env.int("PACS_MAX_INSTANCE_BYTES", default=8 * 1024**3)
 PACS_DRAIN_FILE = Path(env.str("PACS_DRAIN_FILE", default="") or PACS_VAR_DIR / "drain")
+
+# --- Access past one's sites -----------------------------------------------------------------
+PACS_BREAK_GLASS_MINUTES = env.int("PACS_BREAK_GLASS_MINUTES", default=60)
+PACS_ALERT_EMAILS = env.list("PACS_ALERT_EMAILS", default=[])
+PACS_SHARE_MAX_DAYS = env.int("PACS_SHARE_MAX_DAYS", default=30)
 
 # --- API -------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -246,13 +370,20 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
-# --- Logs: one line per event, no patient data -----------------------------------------------
+# --- Logs and error reports: one line per event, no patient data -------------------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
-    },
+    "formatters": {"line": {"()": "pacs_portal.logs.LineFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Django's own handlers, which the line of each event would otherwise come from a second time.
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+    },
 }
+if sentry_dsn := env.str("SENTRY_DSN", default=""):
+    from pacs_portal.error_reports import start_reporting
+
+    start_reporting(sentry_dsn)

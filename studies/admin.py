@@ -11,12 +11,16 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html_join
 
+from accounts.acts import Act, Action, note
 from studies import query
+from studies.access import may_grant, may_share, visible_to
 from studies.filters import MODALITIES
+from studies.granting import revoke_grant
 from studies.models import (
     Addendum,
     DeletedInstance,
     Deletion,
+    EmergencyAccess,
     HangingProtocol,
     Instance,
     InstanceConflict,
@@ -26,9 +30,16 @@ from studies.models import (
     Report,
     ReportTemplate,
     Series,
+    ShareLink,
+    Site,
     StoredObject,
     Study,
+    StudyGrant,
+    StudyScope,
+    Tag,
 )
+from studies.models.grant import LimitedQuerySet
+from studies.sharing import revoke_link
 
 
 class BoundedPaginator(Paginator):
@@ -52,8 +63,42 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if request.method == "GET":
+            note(self.act_of_listing(request))
         told = {"subtitle": f"Counts stop at {BoundedPaginator.LIMIT:,}."}
         return super().changelist_view(request, told | (extra_context or {}))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Whoever does not see every study sees here what they see elsewhere."""
+        return visible_to(request.user, super().get_queryset(request))
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            note(self.act_of_opening(row))
+        return row
+
+    def act_of_listing(self, request: HttpRequest) -> Act:
+        listed = f"{self.model._meta.verbose_name_plural} listed"
+        said = {name: value for name, value in request.GET.dict().items() if value}
+        return Act(action=Action.SEARCH, what=listed, detail=said)
+
+    def act_of_opening(self, row: Any) -> Act:
+        """Of a record that is shown: whose it is, and of which study, as far as it says."""
+        about = row
+        for parent in ("report", "series", "study", "deletion"):
+            about = getattr(about, parent, about)
+        study_uid = getattr(about, "study_instance_uid", "")
+        is_patient = isinstance(row, Patient)
+        return Act(
+            action=Action.VIEW,
+            what=f"{row._meta.verbose_name} opened in the administration",
+            study_uids=[study_uid] if study_uid else [],
+            patients=[(row.patient_id, row.issuer_of_patient_id)] if is_patient else [],
+            detail={"record": row._meta.label_lower, "key": str(row.pk)},
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -267,6 +312,19 @@ class AddendumAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
 
 
+@admin.register(Tag)
+class TagAdmin(admin.ModelAdmin):
+    """The vocabulary; studies hold keys of tags, so one is retired and never deleted."""
+
+    list_display = ["name", "colour", "is_retired"]
+    list_filter = ["is_retired"]
+    search_fields = ["name"]
+    ordering = ["name"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 @admin.register(ReportTemplate)
 class ReportTemplateAdmin(admin.ModelAdmin):
     list_display = ["name", "modality", "body_part_examined"]
@@ -282,6 +340,103 @@ class ReferringNameAdmin(admin.ModelAdmin):
     search_fields = ["name", "user__username"]
     raw_id_fields = ["user"]
     ordering = ["name"]
+
+
+# --- Who may see what ----------------------------------------------------------------------------
+
+
+@admin.register(Site)
+class SiteAdmin(ReadOnlyAdmin):
+    """The sites that images have named, to give scopes by."""
+
+    list_display = ["institution_name", "institutional_department_name"]
+    search_fields = ["institution_name", "institutional_department_name"]
+    ordering = ["institution_name", "institutional_department_name"]
+
+
+@admin.register(StudyScope)
+class StudyScopeAdmin(admin.ModelAdmin):
+    """Administrators say here who sees the studies of which sites."""
+
+    list_display = [
+        "institution_name", "institutional_department_name", "group", "user",
+    ]  # fmt: skip
+    list_filter = ["group"]
+    list_select_related = ["group", "user"]
+    list_per_page = 50
+    raw_id_fields = ["user"]
+    search_fields = ["institution_name", "user__username"]
+    ordering = ["institution_name", "institutional_department_name", "id"]
+
+    def save_model(self, request: HttpRequest, obj: StudyScope, form: Any, change: bool) -> None:  # noqa: FBT001
+        super().save_model(request, obj, form, change)
+        _note_scope("scope changed" if change else "scope given", obj)
+
+    def delete_model(self, request: HttpRequest, obj: StudyScope) -> None:
+        _note_scope("scope withdrawn", obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[StudyScope]) -> None:
+        for scope in queryset.select_related("user", "group"):
+            _note_scope("scope withdrawn", scope)
+        super().delete_queryset(request, queryset)
+
+
+def _note_scope(what: str, scope: StudyScope) -> None:
+    detail = {"of": str(scope), "to": str(scope.user or scope.group)}
+    note(Act(action=Action.SECURITY, what=what, detail=detail, is_change=True))
+
+
+@admin.register(StudyGrant)
+class StudyGrantAdmin(ReadOnlyAdmin):
+    list_display = ["granted_at", "user", "study", "granted_by", "reason", "expires_at", "revoked_at"]  # fmt: skip  # noqa: E501
+    list_filter = ["granted_at", ("revoked_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["user", "study", "granted_by"]
+    raw_id_fields = ["study", "user", "granted_by"]
+    search_fields = ["user__username", "study__study_instance_uid__exact"]
+    ordering = ["-id"]
+    actions = ["revoke"]
+
+    @admin.action(description="Revoke the selected grants", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: LimitedQuerySet[StudyGrant]) -> None:
+        for given in queryset.alive().select_related("study"):
+            revoke_grant(request.user, given.study.study_instance_uid, given.pk)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return may_grant(request.user)
+
+
+@admin.register(EmergencyAccess)
+class EmergencyAccessAdmin(ReadOnlyAdmin):
+    list_display = ["opened_at", "user", "patient_record", "reason", "expires_at", "revoked_at"]
+    list_filter = ["opened_at"]
+    list_select_related = ["user", "patient_record"]
+    raw_id_fields = ["user", "patient_record"]
+    search_fields = ["user__username", "patient_record__patient_id__exact"]
+    ordering = ["-id"]
+
+
+@admin.register(ShareLink)
+class ShareLinkAdmin(ReadOnlyAdmin):
+    list_display = [
+        "created_at", "created_by", "recipient", "study", "deidentified", "opened_count",
+        "expires_at", "revoked_at",
+    ]  # fmt: skip
+    exclude = ["digest"]
+    list_filter = ["created_at", ("revoked_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["created_by", "study"]
+    raw_id_fields = ["study", "created_by"]
+    search_fields = ["created_by__username", "study__study_instance_uid__exact"]
+    ordering = ["-id"]
+    actions = ["revoke"]
+
+    @admin.action(description="Revoke the selected links", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: LimitedQuerySet[ShareLink]) -> None:
+        for link in queryset.alive().select_related("study"):
+            revoke_link(request.user, link.study.study_instance_uid, link.pk)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return may_share(request.user)
 
 
 _RULES_OF_CELLS = format_html_join(

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import models, transaction
 
+from accounts.acts import Act, Action, note
 from studies import index, signals
 from studies.access import Viewer, may_delete, visible_to
 from studies.dicom.json_model import clean
@@ -94,8 +95,23 @@ def _remove(
     )
     DeletedInstance.objects.bulk_create(_tombstone(deletion, row) for row in instances)
     signals.instances_deleted.send(sender=Deletion, deletion=deletion)
+    note(_act(viewer, deletion, instances))
     index.remove_instances(study, instances)
     return deletion
+
+
+def _act(viewer: Viewer, deletion: Deletion, instances: list[Instance]) -> Act:
+    whole = not (deletion.series_instance_uid or deletion.sop_instance_uid)
+    detail = {"reason": deletion.reason, "number of instances": str(len(instances))}
+    return Act(
+        action=Action.DELETE,
+        what="study deleted" if whole else "instances deleted",
+        actor=viewer,
+        study_uids=[deletion.study_instance_uid],
+        object_uids=[] if whole else [row.sop_instance_uid for row in instances],
+        detail=detail,
+        is_change=True,
+    )
 
 
 def _leaves_any(study: Study, instances: list[Instance]) -> bool:
@@ -115,6 +131,7 @@ def _parents(study: Study, instances: list[Instance]) -> dict[str, Any]:
         addenda = Addendum.objects.filter(report__study=study)
         parents["reports"] = [_columns(row) for row in Report.objects.filter(study=study)]
         parents["addenda"] = [_columns(row) for row in addenda]
+        parents["comments"] = [_columns(row) for row in study.comments.all()]
     return parents
 
 

@@ -76,5 +76,9 @@ class InvalidReportError(ArchiveError):
     """A report that cannot be signed as it is."""
 
 
+class InvalidAccessError(ArchiveError):
+    """A grant, an emergency or a link that cannot be given as it is asked for."""
+
+
 class EditConflictError(ArchiveError):
     """Somebody else changed it since it was read; nothing was overwritten."""

@@ -13,8 +13,10 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Sum, Value
 from django.db.models.functions import Coalesce, Now
 
+from studies import signals
 from studies.dicom import json_model
 from studies.dicom.attributes import Level
+from studies.dicom.json_values import text_of
 from studies.dicom.names import PersonName
 from studies.dicom.parse import ParsedInstance
 from studies.models import (
@@ -24,9 +26,12 @@ from studies.models import (
     Patient,
     Series,
     SeriesMetadata,
+    Site,
     StoredObject,
     Study,
 )
+
+_INSTITUTIONAL_DEPARTMENT_NAME = "00081040"
 
 
 class ConflictError(Exception):
@@ -74,6 +79,8 @@ def index_instances(items: Sequence[tuple[ParsedInstance, StoredObject]]) -> lis
     study = _lock_study(items[0][0])
     for parsed, _ in items:
         _require_patient_of(study, parsed)
+    if study.site_id is None:
+        _place(study, [parsed for parsed, _ in items])
     series = _get_series(study, [parsed for parsed, _ in items])
     _refuse_known([parsed.sop_instance_uid for parsed, _ in items])
     for _, stored_object in items:
@@ -87,8 +94,9 @@ def index_instances(items: Sequence[tuple[ParsedInstance, StoredObject]]) -> lis
         )
         for parsed, stored_object in items
     ]
-    _insert(instances)
-    _count(study, instances)
+    with signals.changing([study.pk]):
+        _insert(instances)
+        _count(study, instances)
     return instances
 
 
@@ -131,6 +139,41 @@ def _lock_study(parsed: ParsedInstance) -> Study:
         if study.patient_record_id != patient.pk and not patient.patient_id:
             patient.delete()  # made for a study that somebody else made first
     return study
+
+
+def _place(study: Study, items: Iterable[ParsedInstance]) -> None:
+    """At the site that the first of these to name an institution names, if one does.
+
+    A document often names none, and must not hide the images that come after it.
+    """
+    for parsed in items:
+        if institution := parsed.columns[Level.SERIES]["institution_name"]:
+            department = text_of(parsed.header, _INSTITUTIONAL_DEPARTMENT_NAME)[:256]
+            (site,) = sites_of({(institution, department)}).values()
+            row = Study.objects.filter(pk=study.pk)
+            row.update(site=site, institution_name=institution)
+            return
+
+
+def sites_of(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Keys of the sites of these institutions and departments, made where they are new."""
+    # Everybody in the same order, or two senders could wait for each other.
+    wanted = [
+        Site(institution_name=institution, institutional_department_name=department)
+        for institution, department in sorted(names)
+    ]
+    found = _keys_of(wanted)
+    if len(found) < len(wanted):
+        Site.objects.bulk_create(wanted, ignore_conflicts=True)
+        found = _keys_of(wanted)
+    return found
+
+
+def _keys_of(sites: Iterable[Site]) -> dict[tuple[str, str], int]:
+    wanted = {(site.institution_name, site.institutional_department_name) for site in sites}
+    rows = Site.objects.filter(institution_name__in={institution for institution, _ in wanted})
+    found = {(row.institution_name, row.institutional_department_name): row.pk for row in rows}
+    return {name: found[name] for name in wanted & found.keys()}
 
 
 def _require_patient_of(study: Study, parsed: ParsedInstance) -> None:
@@ -220,12 +263,13 @@ def remove_instances(study: Study, instances: Iterable[Instance]) -> None:
     # Whoever keeps metadata of a series at this moment comes before or finds no series.
     list(study.series.select_for_update(no_key=True).values_list("pk", flat=True))
     SeriesMetadata.objects.filter(series__study=study).delete()
-    Instance.objects.filter(pk__in=[row.pk for row in instances]).delete()
-    study.series.filter(~Exists(Instance.objects.filter(series=OuterRef("pk")))).delete()
-    if study.series.exists():
-        recount([study.pk])
-    else:
-        study.delete()
+    with signals.changing([study.pk]):
+        Instance.objects.filter(pk__in=[row.pk for row in instances]).delete()
+        study.series.filter(~Exists(Instance.objects.filter(series=OuterRef("pk")))).delete()
+        if study.series.exists():
+            recount([study.pk])
+        else:
+            study.delete()
 
 
 def remove_empty() -> None:

@@ -21,6 +21,8 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
 from django.db import transaction
 
+from accounts.acts import Act, Action, note
+from accounts.acts import Outcome as ActOutcome
 from studies import index, signals, storage
 from studies.dicom.multipart import Readable
 from studies.dicom.parse import ParsedInstance, parse_instance
@@ -52,6 +54,9 @@ class Outcome(StrEnum):
     STORED = "stored"
     ALREADY_STORED = "already stored"
     CONFLICT = "conflict"
+
+
+_QUARANTINED = "quarantined"  # of what never became a result
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +257,7 @@ def _receive(stream: Readable, file: IO[bytes], provenance: Provenance) -> _Rece
     except InvalidInstanceError as error:
         received = _Received(file, digest.hexdigest(), size, provenance)
         _describe(received, str(error))
+        _count(provenance.source, _QUARANTINED)
         raise
     file.flush()
     return _Received(file, digest.hexdigest(), size, provenance)
@@ -269,6 +275,7 @@ def _parse_or_quarantine(received: _Received) -> ParsedInstance:
         return parse_instance(received.file, max_bytes=settings.PACS_MAX_INSTANCE_BYTES)
     except InvalidInstanceError as error:
         _quarantine(received, str(error))
+        _count(received.provenance.source, _QUARANTINED)
         raise
 
 
@@ -330,11 +337,13 @@ def _store(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
         else:
             new[gathered.uid] = gathered
     yield from _put_and_index(list(new.values()))
+    # Spare the object store what the archive already holds.
+    same = [one for one in again if _held(one) and _difference(one) is None]
+    if same:
+        _tell("instances sent again", same, Outcome.ALREADY_STORED, is_change=False)
+    yield from (one.result(Outcome.ALREADY_STORED) for one in same)
     for gathered in again:
-        # Spare the object store what the archive already holds.
-        if _held(gathered) and _difference(gathered) is None:
-            yield gathered.result(Outcome.ALREADY_STORED)
-        else:
+        if gathered not in same:
             yield from _put_and_index([gathered])
 
 
@@ -361,6 +370,7 @@ def _index(group: Sequence[_Gathered]) -> Iterator[StoreResult | Failure]:
             instances = index.index_instances([(one.parsed, one.stored_object) for one in group])
             for instance, one in zip(instances, group, strict=True):
                 signals.instance_stored.send(sender=Instance, instance=instance, parsed=one.parsed)
+            _tell("instances stored", group, Outcome.STORED)
     # A row that we had just seen may be deleted by somebody before it is locked.
     except (*_IN_THE_WAY, DatabaseError, ObjectDoesNotExist) as error:
         if len(group) > 1:
@@ -386,6 +396,7 @@ def _judge(
         return _keep_conflict(gathered, reason)
     # Somebody else stored the same between our look and our lock.
     storage.delete(gathered.stored_object.object_key)
+    _tell("instances sent again", [gathered], Outcome.ALREADY_STORED, is_change=False)
     return gathered.result(Outcome.ALREADY_STORED)
 
 
@@ -420,5 +431,32 @@ def _keep_conflict(gathered: _Gathered, reason: InstanceConflict.Reason) -> Stor
         source=stored_object.source,
         source_detail=stored_object.source_detail,
     )
-    _keep_once(InstanceConflict, conflict)
+    with transaction.atomic():
+        _keep_once(InstanceConflict, conflict)
+        _tell("instance kept apart", [gathered], Outcome.CONFLICT)
     return gathered.result(Outcome.CONFLICT, str(reason.label))
+
+
+def _tell(
+    what: str, group: Sequence[_Gathered], outcome: Outcome, *, is_change: bool = True
+) -> None:
+    """Tell of instances of one study; a group of them is one act."""
+    received = group[0].stored_object
+    _count(received.source, outcome, len(group))
+    note(
+        Act(
+            action=Action.UPLOAD,
+            what=what,
+            outcome=ActOutcome.FAILED if outcome is Outcome.CONFLICT else ActOutcome.SUCCESS,
+            study_uids=[group[0].parsed.study_instance_uid],
+            object_uids=[gathered.uid for gathered in group],
+            detail={"source": received.source, "from": received.source_detail},
+            is_change=is_change,
+        )
+    )
+
+
+def _count(source: str, outcome: str, number: int = 1) -> None:
+    signals.objects_received.send(
+        sender=ReceivedObject, source=source, outcome=outcome, number=number
+    )

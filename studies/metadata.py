@@ -16,9 +16,12 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from studies import gzip_parts, retrieve
 from studies.access import Viewer, visible_to
+from studies.dicom.deidentify import deidentify
+from studies.dicom.json_model import dumps
 from studies.errors import NotFoundError
 from studies.gzip_parts import Part
 from studies.models import Instance, Series, SeriesMetadata
+from studies.noting import note_read
 
 # Of what is made here; another number makes all of it anew.
 _FORM = 2
@@ -41,6 +44,7 @@ def series_of_study(viewer: Viewer, study_uid: str) -> list[Series]:
     series = list(visible_to(viewer, found).order_by("series_number", "id"))
     if not series:
         raise retrieve.absence(viewer, study_uid)
+    note_read(viewer, study_uid)
     return series
 
 
@@ -72,11 +76,21 @@ def retrieve_parts(series: Sequence[Series], *, base_url: str) -> Iterator[Part]
 def retrieve_headers(series: Iterable[Series], *, base_url: str) -> Iterator[str]:
     """The header of each instance as a JSON text, read anew; what other forms are made of."""
     for one in series:
-        yield from _headers(one, base_url)
+        yield from _headers(one, one.instances.all(), base_url)
+
+
+def retrieve_without_identity(
+    viewer: Viewer, series: Iterable[Series], *, base_url: str
+) -> Iterator[str]:
+    """The same of those images that may be shown to this person, without whose they are."""
+    for one in series:
+        shown = visible_to(viewer, one.instances.all())
+        for header in _headers(one, shown, base_url):
+            yield dumps(deidentify(json.loads(header)))
 
 
 def _prepare(series: Series, base_url: str, etag: str) -> Part:
-    headers = _headers(series, base_url)
+    headers = _headers(series, series.instances.all(), base_url)
     texts = (f",{header}" if number else header for number, header in enumerate(headers))
     part = gzip_parts.deflate(text.encode() for text in texts)
     _keep(
@@ -88,16 +102,16 @@ def _prepare(series: Series, base_url: str, etag: str) -> Part:
     return part
 
 
-def _headers(series: Series, base_url: str) -> Iterator[str]:
+def _headers(series: Series, instances: QuerySet[Instance], base_url: str) -> Iterator[str]:
     def of_series(instance: Instance) -> Instance:
         instance.series = series  # which is read already
         return instance
 
     # By number first, since one statement for all would hold all headers in memory.
-    order = list(series.instances.order_by("instance_number", "id").values_list("pk", flat=True))
+    order = list(instances.order_by("instance_number", "id").values_list("pk", flat=True))
     rows = Instance.objects.select_related("stored_object")
-    instances = retrieve.few_at_once(rows, order, _CHUNK)
-    yield from retrieve.retrieve_metadata(map(of_series, instances), base_url=base_url)
+    some = retrieve.few_at_once(rows, order, _CHUNK)
+    yield from retrieve.retrieve_metadata(map(of_series, some), base_url=base_url)
 
 
 def _keep(metadata: SeriesMetadata) -> None:

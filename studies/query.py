@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -22,13 +23,18 @@ from django.db.models import (
 from django.db.models.functions import Upper
 from django.db.models.lookups import Contains, StartsWith
 
-from studies.access import Viewer, may_see, visible_to
+from studies.access import Viewer, visible_to
+from studies.access import condition as visibility
 from studies.dicom.attributes import Level
 from studies.dicom.names import fold
 from studies.matching import ROWS, Options, Sql, condition, equals
 from studies.models import Series, StoredObject, Study
+from studies.noting import note_search
 
 M = TypeVar("M", bound=Model)
+
+# Words of fewer letters have no trigram of their own, by which a part of a text is found.
+_INDEXED_LETTERS = 3
 
 # --- The study list ------------------------------------------------------------------------------
 
@@ -50,8 +56,15 @@ def with_accession_number(queryset: QuerySet[Study], text: str) -> QuerySet[Stud
 def with_patient_name(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
     """Every word is part of the name, in any order, case, accent and script."""
     for word in fold(text).split():
-        queryset = queryset.filter(patient_name_folded__contains=word)
+        queryset = queryset.filter(_in_name(word))
     return queryset
+
+
+def _in_name(word: str) -> Q:
+    """A folded word is part of the name; one too short for the index begins a part of it."""
+    if len(word) < _INDEXED_LETTERS:
+        return Q(patient_name_folded__regex=f"(^|[ =]){re.escape(word)}")
+    return Q(patient_name_folded__contains=word)
 
 
 def with_description(queryset: QuerySet[Study], text: str) -> QuerySet[Study]:
@@ -87,7 +100,7 @@ def with_identity(
     for column in identifiers:
         condition |= Q(_begins(column, text))
     if words := fold(text).split():
-        condition |= Q(*(Q(patient_name_folded__contains=word) for word in words))
+        condition |= Q(*map(_in_name, words))
     return queryset.filter(condition)
 
 
@@ -96,9 +109,29 @@ def with_modalities(queryset: QuerySet[Study], modalities: Iterable[str]) -> Que
     return queryset.filter(modalities_in_study__overlap=list(modalities))
 
 
-def with_reading_status(queryset: QuerySet[Study], status: str) -> QuerySet[Study]:
-    """How far the report is, see `ReadingStatus`."""
-    return queryset.filter(reading_status=status)
+def with_reading_status(queryset: QuerySet[Study], *statuses: str) -> QuerySet[Study]:
+    """How far the report is, see `ReadingStatus`: one of these."""
+    return queryset.filter(_is_one_of("reading_status", statuses))
+
+
+def with_priority(queryset: QuerySet[Study], *priorities: str) -> QuerySet[Study]:
+    """How soon it wants to be read, see `Priority`: one of these."""
+    return queryset.filter(_is_one_of("priority", priorities))
+
+
+def _is_one_of(column: str, values: Sequence[str]) -> Q:
+    """Equality where there is but one, by which an index of that value alone is found."""
+    return Q(**{column: values[0]}) if len(values) == 1 else Q(**{f"{column}__in": values})
+
+
+def with_reader(queryset: QuerySet[Study], reader: int | None) -> QuerySet[Study]:
+    """Assigned to the user with this key; None for those assigned to nobody."""
+    return queryset.filter(assigned_to=reader) if reader else queryset.filter(assigned_to=None)
+
+
+def with_tag(queryset: QuerySet[Study], tag: int) -> QuerySet[Study]:
+    """Tagged with the tag of this key; its index holds no study without tags."""
+    return queryset.filter(~Q(tags=[]), tags__contains=[tag])
 
 
 def since(queryset: QuerySet[Study], day: datetime.date) -> QuerySet[Study]:
@@ -129,7 +162,7 @@ SORT_COLUMNS = {
 }
 DEFAULT_SORT = "-date"
 # Beyond this the count says "more than"; counting on would cost more than the page.
-COUNT_LIMIT = 100_000
+COUNT_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,29 +181,68 @@ class Page:
     has_next: bool
 
 
-def page_of(queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor) -> Page:
+def page_of(
+    viewer: Viewer,
+    queryset: QuerySet[Study],
+    *,
+    sort: str,
+    size: int,
+    cursor: Cursor,
+    are_many: bool = False,
+) -> Page:
     """One page by position in the index instead of by counting rows off.
 
     Args:
+        viewer: Who asks; a cursor at a study that they may not see says nothing of it.
         queryset: Filtered studies, in no order.
         sort: A key of SORT_COLUMNS, with `-` for descending.
         size: Rows of a page.
         cursor: Where the page lies. One whose study is gone gives the first page.
+        are_many: Whether more than COUNT_LIMIT match.
     """
     column, descending = SORT_COLUMNS[sort.lstrip("-")], sort.startswith("-")
     backwards = cursor.before is not None or cursor.from_end
     towards_smaller = descending != backwards
     sign = "-" if towards_smaller else ""
-    rows = queryset.order_by(f"{sign}{column}", f"{sign}id")
     edge = cursor.before if backwards else cursor.after
-    place = Study.objects.filter(pk=edge).values_list(column, "pk").first() if edge else None
-    if place:
-        rows = rows.filter(_beyond(column, place, "<" if towards_smaller else ">"))
-    found = list(rows[: size + 1])
+    edges = studies(viewer).values_list(column, "pk")
+    place = edges.filter(pk=edge).first() if edge else None
+    beyond = Q(_beyond(column, place, "<" if towards_smaller else ">")) if place else Q()
+    order = (f"{sign}{column}", f"{sign}id")
+    found = _nearest(queryset, beyond, order, size + 1) if are_many else []
+    if len(found) <= size:
+        rows = queryset.filter(beyond).order_by(*order).prefetch_related("assigned_to")
+        found = list(rows[: size + 1])
     more, found = len(found) > size, found[:size]
     if backwards:
         return Page(found[::-1], has_previous=more, has_next=bool(place))
     return Page(found, has_previous=bool(place), has_next=more)
+
+
+# So many rows of the order are read in hope of a page of those that match.
+_NEAREST = 5000
+
+
+def _nearest(
+    queryset: QuerySet[Study], beyond: Q, order: tuple[str, str], limit: int
+) -> list[Study]:
+    """The first matching rows among the next few thousand of the order; maybe too few.
+
+    The planner takes the words of a description for independent. Where it expects few matches and
+    there are tens of thousands, it would read and sort them all.
+    """
+    query = queryset.query
+    if not query.where or len(query.alias_map) > 1:  # all match, or other tables are joined
+        return []
+    rows, values = Study.objects.filter(beyond).order_by(*order)[:_NEAREST].query.sql_with_params()
+    where, conditions = query.get_compiler(connection=connection).compile(query.where)
+    by = ", ".join(f"{name.lstrip('-')}{' DESC' * name.startswith('-')}" for name in order)
+    statement = (
+        f"SELECT * FROM ({rows}) AS studies_study"  # noqa: S608 - compiled, its values apart
+        f" WHERE {where} ORDER BY {by} LIMIT %s"
+    )
+    raw = Study.objects.raw(statement, [*values, *conditions, limit])
+    return list(raw.prefetch_related("assigned_to"))
 
 
 def _beyond(column: str, place: tuple[Any, int], operator: str) -> Func:
@@ -183,9 +255,29 @@ def _beyond(column: str, place: tuple[Any, int], operator: str) -> Func:
     )  # fmt: skip
 
 
-def count(queryset: QuerySet[Study]) -> int:
-    """Exact up to COUNT_LIMIT; COUNT_LIMIT + 1 says that there are more."""
-    return queryset.order_by()[: COUNT_LIMIT + 1].count()
+@dataclass(frozen=True, slots=True)
+class CountedPage:
+    """A page, and how many studies the list has: more than that, if not `is_exact`."""
+
+    page: Page
+    total: int
+    is_exact: bool
+
+
+def counted_page_of(
+    viewer: Viewer, queryset: QuerySet[Study], *, sort: str, size: int, cursor: Cursor
+) -> CountedPage:
+    """As `page_of`, of a list that is counted first.
+
+    The count finds the keys of all studies where these are few, and then only those are sorted;
+    where they are many, the order is read. Else the planner would have to guess which it is, and
+    of filters that hardly meet, or never one without the other, it cannot know.
+    """
+    keys = list(queryset.order_by().values_list("pk", flat=True)[: COUNT_LIMIT + 1])
+    is_exact = len(keys) <= COUNT_LIMIT
+    found = Study.objects.filter(pk__in=keys) if is_exact else queryset
+    page = page_of(viewer, found, sort=sort, size=size, cursor=cursor, are_many=not is_exact)
+    return CountedPage(page, min(len(keys), COUNT_LIMIT), is_exact)
 
 
 def other_studies_of_patient(viewer: Viewer, study: Study) -> QuerySet[Study]:
@@ -238,6 +330,11 @@ _TABLES = {
 }
 _NEWEST_STUDIES_FIRST = ["study.study_moment DESC", "study.id DESC"]
 _PARENTS = ("study.study_instance_uid", "series.series_instance_uid")
+_SEARCHED = {
+    Level.STUDY: "studies searched",
+    Level.SERIES: "series searched",
+    Level.INSTANCE: "instances searched",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +345,11 @@ class Search:
         level: What is searched for: STUDY, SERIES or INSTANCE.
         condition: What its rows have to be.
         order: What they are ordered by.
-        is_allowed: Whether the person who asks may see any of them.
     """
 
     level: Level
     condition: Sql
     order: Sequence[str]
-    is_allowed: bool
 
     def rows(self, columns: Sequence[str], *, offset: int, limit: int) -> Sql:
         """A statement for some rows in their order.
@@ -325,11 +420,12 @@ def search(
     Raises:
         InvalidQueryError: As `matching.condition`.
     """
-    matching = condition(level, keys, options)
+    matching = condition(level, keys, options) & visibility(viewer)
     for column, uid in zip(_PARENTS, parents, strict=False):
         matching &= equals(column, uid)
     order = _order(level, is_nested=bool(parents))
-    return Search(level, matching, order, is_allowed=may_see(viewer))
+    note_search(viewer, _SEARCHED[level], keys, study_uids=parents[:1])
+    return Search(level, matching, order)
 
 
 def _order(level: Level, *, is_nested: bool) -> list[str]:
@@ -362,8 +458,6 @@ def read_matches(
         offset: Rows before the page.
         limit: Rows of the page, at most MAX_RESULTS.
     """
-    if not search.is_allowed:
-        return Matches([], 0, is_exact=True)
     limit = min(limit, MAX_RESULTS)
     counted, page = search.counted(), search.page(columns, offset=offset, limit=limit + 1)
     # A subquery that depends on no row is run when its value is first needed, hence never for a

@@ -14,6 +14,7 @@ from studies.dicom import pixels
 from studies.dicom.pixels import Rendering
 from studies.errors import BusyError, NotAvailableError, NotFoundError
 from studies.models import Instance, StoredObject
+from studies.noting import IMAGES_READ, note_read
 
 # --- Rendered frames ------------------------------------------------------------------------------
 
@@ -140,6 +141,7 @@ def find_representative(viewer: Viewer, study_uid: str, series_uid: str | None =
     image = images[at : at + 1].first() or images.first()
     if image is None:
         raise NotFoundError("There is no image.")
+    note_read(viewer, study_uid, IMAGES_READ)
     return image
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import JSONField, Model, QuerySet
 
 from studies import content, storage
-from studies.access import Viewer, may_see, visible_to
+from studies.access import Viewer, condition, is_deidentified, visible_to
 from studies.content import PIXEL_DATA, Frames, Ranged, has_bulk_pixel_data, web_transfer_syntax
 from studies.dicom import pixels
 from studies.dicom.attributes import Level, identity_attributes
@@ -36,6 +36,7 @@ from studies.dicom.pixel_element import (
 )
 from studies.errors import GoneError, NotAvailableError, NotFoundError
 from studies.models import DeletedInstance, Instance, Series, StoredObject, Study
+from studies.noting import IMAGES_READ, note_read
 
 AS_STORED = "*"
 # Of a study that is on its way out so many instances are in memory, and never more.
@@ -57,6 +58,7 @@ def find_study(viewer: Viewer, study_uid: str) -> Study:
     study: Study | None = visible_to(viewer, found).first()
     if study is None:
         raise absence(viewer, study_uid)
+    note_read(viewer, study_uid)
     return study
 
 
@@ -68,6 +70,7 @@ def find_series(viewer: Viewer, study_uid: str, series_uid: str) -> Series:
     series: Series | None = visible_to(viewer, found).first()
     if series is None:
         raise absence(viewer, study_uid, series_uid)
+    note_read(viewer, study_uid)
     return series
 
 
@@ -92,6 +95,7 @@ def find_instance(viewer: Viewer, study_uid: str, series_uid: str, sop_uid: str)
     instance = found.defer(*_NOT_FOR_CONTENT).first()
     if instance is None:
         raise absence(viewer, study_uid, series_uid, sop_uid)
+    note_read(viewer, study_uid, IMAGES_READ)
     return instance
 
 
@@ -152,6 +156,7 @@ def find_instance_set(
     )
     if not rows:
         raise absence(viewer, study_uid, series_uid, sop_uid)
+    note_read(viewer, study_uid, IMAGES_READ)
     overlaid = found.filter(is_overlaid=True) if any(row[-1] for row in rows) else found.none()
     state = repr((rows, list(overlaid.values_list(*_identity_columns()))))
     return InstanceSet(
@@ -209,13 +214,17 @@ def find_frames(
     first, last = min(numbers), max(numbers)
     if first < 1 or last > _MAX_FRAME_NUMBER:
         raise NotFoundError("Frames are numbered from 1 to as many as there are.")
-    row = None
-    if may_see(viewer):
-        with connection.cursor() as cursor:
-            cursor.execute(_FIND_FRAMES, (first, last + 1, sop_uid, series_uid, study_uid))
-            row = cursor.fetchone()
+    if is_deidentified(viewer):
+        find_instance(viewer, study_uid, series_uid, sop_uid)  # which knows what cannot be shown
+    visible = condition(viewer)
+    statement = f"{_FIND_FRAMES} AND {visible.text}" if visible.text else _FIND_FRAMES
+    names = (first, last + 1, sop_uid, series_uid, study_uid)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, (*names, *visible.values))
+        row = cursor.fetchone()
     if row is None:
         raise absence(viewer, study_uid, series_uid, sop_uid)
+    note_read(viewer, study_uid, IMAGES_READ)
     starts_count, starts, *columns = row
     instance = _instance_of_a_frame(columns)
     count = content.count_frames(instance, starts_count)

@@ -11,18 +11,30 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from studies import storage
+from accounts.acts import Act, Action, note
+from accounts.roles import Role
+from studies import signals, storage
 from studies.dicom.names import PersonName
-from studies.index import name_fields, recount, remove_empty
+from studies.index import name_fields, recount, remove_empty, sites_of
 from studies.ingest import Provenance, store_object
-from studies.models import DeletedInstance, Instance, Patient, Series, Source, StoredObject, Study
+from studies.models import (
+    DeletedInstance,
+    Instance,
+    Patient,
+    Series,
+    Source,
+    StoredObject,
+    Study,
+    StudyScope,
+)
 from studies.synthetic.phantoms import CATALOGUE, PhantomSeries
 from studies.synthetic.procedures import SeriesPlan
-from studies.synthetic.records import BATCH_SIZE, PatientRecord, StudyRecord, batch
+from studies.synthetic.records import BATCH_SIZE, SITES, PatientRecord, StudyRecord, batch
 
 Progress = Callable[[int], None]
 
@@ -117,11 +129,16 @@ def seed_studies(
         if missing:
             with transaction.atomic():
                 written.add(_write(missing, phantoms))
+                _note(Action.UPLOAD, "fictitious studies written", len(missing))
         progress(len(records))
     with connection.cursor() as cursor:
         for model in (Patient, Study, Series, Instance):
             cursor.execute(f"ANALYZE {model._meta.db_table}")
     return written
+
+
+def _note(action: Action, what: str, number: int) -> None:
+    note(Act(action=action, what=what, detail={"number": str(number)}, is_change=True))
 
 
 def _without_known(records: list[StudyRecord]) -> list[StudyRecord]:
@@ -135,30 +152,42 @@ def _without_known(records: list[StudyRecord]) -> list[StudyRecord]:
 
 def _write(records: list[StudyRecord], phantoms: Phantoms) -> Written:
     patients, new_patients = _patients(records)
+    sites = sites_of({_site_of(record) for record in records})
     study_ids = dict(zip(_uids(records), _new_ids(Study, len(records)), strict=True))
     total_series = sum(len(record.series) for record in records)
     series_ids = _new_ids(Series, total_series)
-    _copy(Patient, _PATIENT_COLUMNS, (_patient_line(row) for row in new_patients))
-    _copy(
-        Study,
-        _STUDY_COLUMNS,
-        (
-            _study_line(r, study_ids[r.study_instance_uid], patients[_key(r.patient)], phantoms)
-            for r in records
-        ),
-    )
     planned = [
         _PlannedSeries(record, number, plan, study_ids[record.study_instance_uid], pk)
         for (record, number, plan), pk in zip(_series(records), series_ids, strict=True)
     ]
-    _copy(Series, _SERIES_COLUMNS, (_series_line(p, phantoms) for p in planned))
-    _copy(Instance, _INSTANCE_COLUMNS, (_instance_lines(p, phantoms) for p in planned))
+    _copy(Patient, _PATIENT_COLUMNS, (_patient_line(row) for row in new_patients))
+    with signals.changing(study_ids.values()):
+        _copy(
+            Study,
+            _STUDY_COLUMNS,
+            (
+                _study_line(
+                    r,
+                    study_ids[r.study_instance_uid],
+                    patients[_key(r.patient)],
+                    sites[_site_of(r)],
+                    phantoms,
+                )
+                for r in records
+            ),
+        )
+        _copy(Series, _SERIES_COLUMNS, (_series_line(p, phantoms) for p in planned))
+        _copy(Instance, _INSTANCE_COLUMNS, (_instance_lines(p, phantoms) for p in planned))
     return Written(
         patients=len(new_patients),
         studies=len(records),
         series=total_series,
         instances=sum(p.plan.count for p in planned),
     )
+
+
+def _site_of(record: StudyRecord) -> tuple[str, str]:
+    return record.site.name, ""
 
 
 def _uids(records: list[StudyRecord]) -> list[str]:
@@ -237,7 +266,7 @@ _STUDY_COLUMNS = (
     "referring_physician_name_ideographic", "referring_physician_name_phonetic",
     "referring_physician_name_folded", "institution_name", "modalities_in_study",
     "number_of_study_related_series", "number_of_study_related_instances", "size_bytes",
-    "received_at", "updated_at", "timezone_offset_from_utc",
+    "received_at", "updated_at", "timezone_offset_from_utc", "site_id",
 )  # fmt: skip
 _SERIES_COLUMNS = (
     "id", "study_id", "series_instance_uid", "modality", "series_number", "series_description",
@@ -284,7 +313,9 @@ def _patient_line(row: _PatientRow) -> str:
     return _line(row.pk, *row.identity, timezone.now())
 
 
-def _study_line(record: StudyRecord, pk: int, row: _PatientRow, phantoms: Phantoms) -> str:
+def _study_line(
+    record: StudyRecord, pk: int, row: _PatientRow, site_pk: int, phantoms: Phantoms
+) -> str:
     modalities = sorted({_phantom(plan).modality for plan in record.series})
     received = _received_at(record)
     return _line(
@@ -293,7 +324,7 @@ def _study_line(record: StudyRecord, pk: int, row: _PatientRow, phantoms: Phanto
         *_name_values(record.referring_physician), record.site.name,
         "{" + ",".join(modalities) + "}", len(record.series),
         sum(plan.count for plan in record.series),
-        sum(_size(plan, phantoms) for plan in record.series), received, received, "",
+        sum(_size(plan, phantoms) for plan in record.series), received, received, "", site_pk,
     )  # fmt: skip
 
 
@@ -339,6 +370,22 @@ def _received_at(record: StudyRecord) -> datetime.datetime:
     return taken + datetime.timedelta(minutes=20)
 
 
+# --- Who may see them ----------------------------------------------------------------------------
+
+# What the role of clinicians sees of the demonstration: the rest shows what a restriction is, and
+# what an emergency opens.
+_SEEN_BY_CLINICIANS = (SITES[0], SITES[2])
+
+
+def give_scopes() -> None:
+    """Let clinicians see some of the fictitious hospitals."""
+    clinicians = Group.objects.get(name=Role.CLINICIAN)
+    StudyScope.objects.bulk_create(
+        [StudyScope(group=clinicians, institution_name=site.name) for site in _SEEN_BY_CLINICIANS],
+        ignore_conflicts=True,
+    )
+
+
 # --- Taking it away again ------------------------------------------------------------------------
 
 
@@ -351,22 +398,18 @@ def remove_seeded() -> int:
     phantoms = StoredObject.objects.filter(source=Source.SEED)
     with transaction.atomic():
         seeded = Instance.objects.filter(stored_object__in=phantoms)
-        mixed = list(
-            Study.objects.filter(
-                Exists(seeded.filter(series__study=OuterRef("pk"))),
-                Exists(
-                    Instance.objects.filter(series__study=OuterRef("pk")).exclude(
-                        stored_object__source=Source.SEED
-                    )
-                ),
-            ).values_list("pk", flat=True)
-        )
-        removed = seeded._raw_delete(using=connection.alias)
-        remove_empty()
-        recount(mixed)
+        studies = Study.objects.filter(Exists(seeded.filter(series__study=OuterRef("pk"))))
+        affected = list(studies.select_for_update().order_by("pk").values_list("pk", flat=True))
+        with signals.changing(affected):
+            removed = seeded._raw_delete(using=connection.alias)
+            remove_empty()
+            recount(affected)
         DeletedInstance.objects.filter(stored_object__in=phantoms).delete()
+        names = [site.name for site in SITES]
+        StudyScope.objects.filter(group__name=Role.CLINICIAN, institution_name__in=names).delete()
         keys = list(phantoms.values_list("object_key", "thumbnail_key"))
         phantoms.delete()
+        _note(Action.DELETE, "fictitious instances removed", removed)
     for key in (key for pair in keys for key in pair if key):
         storage.delete(key)
     return removed

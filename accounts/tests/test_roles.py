@@ -23,14 +23,19 @@ def test_a_role_exists_after_the_migrations(role):
 
 def test_who_reads_sees_the_archive_and_adds_annotations_and_reports_alone():
     archive = {"view_patient", "view_study", "view_series", "view_instance"}
-    of_their_own = {"annotate_study", "view_report", "view_addendum"}
+    of_their_own = {"annotate_study", "view_report", "view_addendum", "break_glass"}
 
-    assert codenames(Role.CLINICIAN) == archive | of_their_own
-    assert codenames(Role.RADIOLOGIST) == archive | of_their_own | {"add_report"}
+    of_the_list = {"prioritise_study", "tag_study", "comment_study"}
+    of_all_sites = {"view_every_study", "grant_study", "share_study", "view_analytics"}
+    of_reading = {"add_report", "assign_study", "export_studies"}
+
+    clinician, radiologist = codenames(Role.CLINICIAN), codenames(Role.RADIOLOGIST)
+    assert clinician == archive | of_their_own | of_the_list
+    assert radiologist == clinician | of_all_sites | of_reading
 
 
 def test_an_operator_sees_no_patient():
-    assert codenames(Role.OPERATOR) == set()
+    assert codenames(Role.OPERATOR) == {"view_analytics"}
 
 
 def test_data_stewards_see_conflicts_and_quarantine():

@@ -16,6 +16,12 @@ export function number(instance, tag, index = 0) {
   return Number.isFinite(result) ? result : undefined;
 }
 
+/** Of an enhanced image, the item of a functional group for this frame, else for all (PS3.3 C.7.6.16). */
+export function functionalGroup({ instance, frame }, tag) {
+  const groups = [instance['52009230']?.Value?.[frame - 1], instance['52009229']?.Value?.[0]];
+  return groups.map((group) => group?.[tag]?.Value?.[0]).find(Boolean);
+}
+
 function personName(instance, tag) {
   const groups = value(instance, tag) ?? {};
   const [alphabetic, ideographic] = [groups.Alphabetic, groups.Ideographic].map(readableName);

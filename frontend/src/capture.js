@@ -4,7 +4,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 // Corners that tell who the patient is, or when and why they were examined.
 const TELLING = '[data-overlay=patient], [data-overlay=study], .presented';
 const WARNINGS = '.other-study, .mismatch'; // which tell as well
-const DRAWINGS = '.reference, .sheet:not([hidden]) > svg, .svg-layer'; // from the lowest to the highest
+const DRAWINGS = '.reference, .sheet:not([hidden]) > svg, .svg-layer, .crosshairs'; // from the lowest to the highest
 // What style sheets of the page say; elsewhere they are not at hand.
 const STYLE = [
   'display', 'visibility', 'fill', 'fill-opacity', 'fill-rule', 'stroke', 'stroke-width', 'stroke-dasharray',
@@ -28,6 +28,26 @@ export async function capture(pane, { withPatient, onto = document.createElement
   const context = onto.getContext('2d');
   for (const layer of [picture, ...images, words]) context.drawImage(layer, 0, 0, width, height);
   return onto;
+}
+
+/** Several pictures that stand beside each other, and above them what warns of them all. */
+export async function captureAll(root, panes, options) {
+  const shown = panes.filter(({ element }) => element.getClientRects().length);
+  const outer = root.getBoundingClientRect();
+  const scale = devicePixelRatio;
+  const canvas = Object.assign(document.createElement('canvas'), {
+    width: Math.round(outer.width * scale), height: Math.round(outer.height * scale),
+  });
+  const pictures = await Promise.all(shown.map((pane) => capture(pane, options)));
+  const context = canvas.getContext('2d');
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.setTransform(scale, 0, 0, scale, -outer.left * scale, -outer.top * scale); // in pixels of the page
+  shown.forEach(({ element }, index) => {
+    const { x, y, width, height } = element.querySelector('.picture').getBoundingClientRect();
+    context.drawImage(pictures[index], x, y, width, height);
+  });
+  if (options.withPatient) writeWarnings(context, root);
+  return canvas;
 }
 
 /** All of one moment, and at once: two canvases, and the drawings that lie between them. */
@@ -78,7 +98,11 @@ function writeAll(context, element, box, withPatient) {
     if (line.matches('.scale')) drawBar(context, line);
     write(context, line);
   }
-  for (const warning of withPatient ? element.querySelectorAll(WARNINGS) : []) {
+  if (withPatient) writeWarnings(context, element);
+}
+
+function writeWarnings(context, element) {
+  for (const warning of element.querySelectorAll(WARNINGS)) {
     const { x, y, width, height } = warning.getBoundingClientRect();
     context.fillStyle = getComputedStyle(warning).backgroundColor;
     context.fillRect(x, y, width, height);

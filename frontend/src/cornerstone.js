@@ -1,6 +1,6 @@
 /** Starts Cornerstone3D: limits for this machine, and one place that loads frames into its cache. */
 import {
-  cache, Enums, getShouldUseCPURendering, imageLoader, init as initCore, metaData,
+  cache, Enums, getShouldUseCPURendering, imageLoader, init as initCore, metaData, utilities,
 } from '@cornerstonejs/core';
 import { createImage, init as initLoader } from '@cornerstonejs/dicom-image-loader';
 import { init as initTools } from '@cornerstonejs/tools';
@@ -8,6 +8,9 @@ import { init as initTools } from '@cornerstonejs/tools';
 import { loadDrawn } from './drawn.js';
 import { FrameRequest } from './frames.js';
 import { markedAsRgb } from './jpeg.js';
+import { frameOf } from './headers.js';
+import { lookUp, modalityItem, tableOf, voiFunction } from './lookup_tables.js';
+import { hasOverlaysInPixels, withoutOverlayBits } from './overlay_planes.js';
 
 const MEBIBYTE = 1024 * 1024;
 const SILENCE_MS = 30_000;
@@ -73,9 +76,12 @@ async function fetchAndDecode(imageId, options, onFailedRequest) {
   if (isBeyondTheLibrary(imageId)) return loadDrawn(imageId, options);
   const { bytes, transferSyntax } = await fetchFrame(imageId, onFailedRequest);
   try {
-    const pixels = isRgbJpeg(imageId, transferSyntax) ? markedAsRgb(bytes) : bytes;
+    const codestream = isRgbJpeg(imageId, transferSyntax) ? markedAsRgb(bytes) : bytes;
+    const { pixels, bits } = withoutOverlayBits(codestream, frameOf(imageId).instance);
     const image = await createImage(imageId, pixels, transferSyntax, { ...options, transferPixelData: true });
-    return requireAllPixels(image);
+    // The library takes the first letter of a function for all of it.
+    const own = { overlayBits: bits, voiLUTFunction: voiFunction(frameOf(imageId)) };
+    return Object.assign(withModalityValues(requireAllPixels(image)), own);
   } catch (error) {
     if (error instanceof FrameError && !isSubsampled(imageId)) throw error;
     // What this library cannot decode, the server's may. If not, the first reason is the one to tell.
@@ -98,10 +104,13 @@ async function fetchFrame(imageId, onFailedRequest) {
   }
 }
 
-/** Signed bytes, of which the library's decoders lose the signs or take two for one; and 32 bits in RLE. */
+/** Signed bytes, of which the library's decoders lose the signs or take two for one; 32 bits in RLE; and
+ * pixels that may share their words with overlays, which the server takes out where they are compressed.
+ */
 function isForTheServerToDecode(imageId) {
   const { bitsAllocated, pixelRepresentation } = metaData.get('imagePixelModule', imageId);
-  return (bitsAllocated === 8 && pixelRepresentation === 1) || bitsAllocated === 32;
+  const isOfSignedBytes = bitsAllocated === 8 && pixelRepresentation === 1;
+  return isOfSignedBytes || bitsAllocated === 32 || hasOverlaysInPixels(frameOf(imageId).instance);
 }
 
 function isRgbJpeg(imageId, transferSyntax) {
@@ -125,6 +134,42 @@ function requireAllPixels(image) {
     throw new FrameError('Its pixel data is shorter than its header says.');
   }
   return image;
+}
+
+/** Values of the Modality LUT in the place of the stored ones, where there is one (PS3.3 C.11.1). */
+function withModalityValues(image) {
+  const table = modalityTable(image.imageId);
+  if (!table) return image;
+  const { rows, columns, imageFrame } = image;
+  const stored = image.voxelManager.getScalarData();
+  const pixels = new (table.top > 255 ? Uint16Array : Uint8Array)(stored.length);
+  for (let pixel = 0; pixel < stored.length; pixel += 1) pixels[pixel] = lookUp(table, stored[pixel]);
+  const { min, max } = utilities.getMinMax(pixels);
+  const hasWindow = metaData.get('voiLutModule', image.imageId)?.windowCenter !== undefined;
+  const { windowWidth, windowCenter } = hasWindow ? image : utilities.windowLevel.toWindowLevel(min, max);
+  return {
+    ...image,
+    windowWidth,
+    windowCenter,
+    minPixelValue: min,
+    maxPixelValue: max,
+    dataType: pixels.constructor.name,
+    sizeInBytes: pixels.byteLength,
+    imageFrame: { ...imageFrame, pixelData: pixels, smallestPixelValue: min, largestPixelValue: max },
+    voxelManager: utilities.VoxelManager.createImageVoxelManager({
+      scalarData: pixels, width: columns, height: rows, numberOfComponents: 1,
+    }),
+    getPixelData: () => pixels,
+  };
+}
+
+function modalityTable(imageId) {
+  const item = modalityItem(frameOf(imageId).instance);
+  try {
+    return item && tableOf(item);
+  } catch (error) {
+    throw new FrameError(`Its Modality LUT cannot be applied. ${error.message}`);
+  }
 }
 
 // --- Readers who wait, and those who fetch ahead for them -----------------------------------------

@@ -33,6 +33,20 @@ export const searchForSeries = (study) => fetchJson(`${studyUrl(study)}/series`)
 export const retrieveSeriesMetadata = (study, series, signal) =>
   fetchJson(`${seriesUrl(study, series)}/metadata`, signal);
 
+/** @throws {RequestError} */
+export async function fetchBytes(address, accept, signal) {
+  const response = await fetch(address, { headers: { Accept: accept }, signal }).catch((error) => {
+    if (error.name === 'AbortError') throw error;
+    throw new RequestError(0);
+  });
+  if (!response.ok) throw new RequestError(response.status);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** A binary value that stands in the header itself, undefined where it does not. */
+export const bytesOf = ({ InlineBinary: base64 }) =>
+  base64 && Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+
 async function fetchJson(url, signal) {
   const response = await fetch(url, { headers: { Accept: 'application/dicom+json' }, signal })
     .catch((error) => {

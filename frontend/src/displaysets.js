@@ -4,6 +4,8 @@ import { utilities } from '@cornerstonejs/metadata';
 import { number, text, value } from './attributes.js';
 import { isSegmentation } from './segmentation.js';
 import { isVideo } from './video.js';
+import { keepHeader } from './headers.js';
+import { modalityItem } from './lookup_tables.js';
 import { imageId, retrieveSeriesMetadata, searchForSeries } from './dicomweb.js';
 
 // Modalities (PS3.3 C.7.3.1.1.1) whose instances hold no image of their own.
@@ -70,7 +72,8 @@ function byInstanceNumber(a, b) {
 function framesOf(series, instance) {
   const named = (frame) => imageId(series.study.uid, series.uid, text(instance, '00080018'), frame);
   const count = number(instance, '00280008') || 1;
-  utilities.addDicomWebInstance(named(1), withUsableWindow(instance)); // all frames
+  utilities.addDicomWebInstance(named(1), forTheLibrary(instance)); // all frames
+  keepHeader(named(1), instance);
   return Array.from({ length: count }, (_, index) => ({
     imageId: named(index + 1),
     series,
@@ -80,11 +83,18 @@ function framesOf(series, instance) {
   }));
 }
 
-/** A Window Width below 1 is not allowed (PS3.3 C.11.2.1.2) but occurs, and would draw all black. */
-function withUsableWindow(instance) {
-  if (number(instance, '00281051') >= 1) return instance;
-  const { '00281050': _center, '00281051': _width, ...rest } = instance;
-  return rest; // Cornerstone then takes the range of the values
+/** Without what Cornerstone would take at its word: a window that cannot be, a rescale beside a table.
+ *
+ * A Window Width below 1 is not allowed (PS3.3 C.11.2.1.2) but occurs, and would draw all black; without
+ * it Cornerstone takes the range of the values.
+ */
+function forTheLibrary(instance) {
+  const known = { ...instance };
+  const least = text(instance, '00281056') === 'LINEAR' || !text(instance, '00281056') ? 1 : Number.MIN_VALUE;
+  const unusable = number(instance, '00281051') >= least ? [] : ['00281050', '00281051'];
+  const replaced = modalityItem(instance) ? ['00281052', '00281053'] : [];
+  for (const tag of [...unusable, ...replaced]) delete known[tag];
+  return known;
 }
 
 /** Bytes of one decoded frame. */

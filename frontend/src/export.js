@@ -1,6 +1,7 @@
 /** Saves what a pane shows: one picture, or all of its images as a video. */
+import { tellAct } from './acts.js';
 import { text, value } from './attributes.js';
-import { capture, painted } from './capture.js';
+import { capture, captureAll, painted } from './capture.js';
 import { instanceUrl } from './dicomweb.js';
 import { button, link } from './messages.js';
 
@@ -27,9 +28,31 @@ async function savePicture(pane, messages, withPatient) {
   await painted();
   if (!isShown(pane, messages)) return;
   const name = `${nameOf(pane)}-image-${pane.stack.shown + 1}.png`;
-  const { instance } = pane.frame;
+  const { frame } = pane;
   const canvas = await capture(pane, { withPatient }); // takes at once what is named here
-  save(await new Promise((done) => canvas.toBlob(done, 'image/png')), name);
+  await saveCanvas(canvas, name, frame, messages, withPatient);
+}
+
+/** The planes of a reconstruction as they stand on the page, in one picture.
+ *
+ * @param planes `{ root, views, frame }`: the element that holds them, with what warns of them; a frame
+ */
+export async function savePlanes({ root, views, frame }, messages, withPatient) {
+  await painted();
+  const canvas = await captureAll(root, views.map(({ box, viewport }) => ({ element: box, viewport })), { withPatient });
+  await saveCanvas(canvas, `${nameOf(frame)}-planes.png`, frame, messages, withPatient);
+}
+
+/** Nothing is saved of which the server has not noted that it is. */
+async function saveCanvas(canvas, name, { series, instance }, messages, withPatient) {
+  const picture = await new Promise((done) => canvas.toBlob(done, 'image/png'));
+  try {
+    await tellAct(series.study.uid, 'picture');
+  } catch {
+    messages.notice('The picture was not saved: the portal could not note that it is. Try again.');
+    return;
+  }
+  save(picture, name);
   messages.notice(`${name} was saved: the screen in 8 bits, ${NATURE}.${warning(instance, withPatient)}`);
 }
 
@@ -58,13 +81,17 @@ async function saveVideo(pane, messages, withPatient) {
     messages.notice('A single image makes no video; save it as a picture.');
     return;
   }
-  const [name, { instance }] = [`${nameOf(pane)}.webm`, pane.frame];
+  const [name, { instance }, { uid }] = [`${nameOf(pane)}.webm`, pane.frame, pane.series.study];
   const stop = new AbortController();
   messages.notice('The video is being recorded, at the speed at which it will play.', [
     button('Stop', () => stop.abort()),
   ]);
   try {
-    save(await record(pane, withPatient, type, stop.signal), name);
+    const video = await record(pane, withPatient, type, stop.signal);
+    await tellAct(uid, 'video').catch(() => {
+      throw new Error('the portal could not note that it is. Try again.');
+    });
+    save(video, name);
     const nature = `lossy compressed, ${NATURE}`;
     messages.notice(`${name} was saved: the screen as WebM, ${nature}.${warning(instance, withPatient)}`);
   } catch (error) {

@@ -1,4 +1,4 @@
-/** What is drawn over the pictures: segments, structures, presentation states.
+/** What is drawn over the pictures: overlay planes, segments, structures, presentation states.
  *
  * Each pane has a sheet over its picture, a canvas and a drawing in the pixels of the page, drawn
  * anew whenever the picture or its presentation changes. Nothing of it lies over another image than
@@ -6,6 +6,7 @@
  */
 import { element, shape } from './dom.js';
 import { pointOf } from './frame_planes.js';
+import { OverlayPlanes, planesOf } from './overlay_planes.js';
 
 class Sheet {
   #pane;
@@ -74,15 +75,18 @@ function matrix(toCanvas) {
   return parts.map((part) => part * devicePixelRatio);
 }
 
-export class Layers {
+/** Fires `redraw` when what is to be drawn has changed, and not where. */
+export class Layers extends EventTarget {
   #viewer;
   #sheets = new Map(); // pane → its sheet
   #waiting = new Set(); // panes to be drawn
 
+  planes = new OverlayPlanes(() => this.redraw());
   overlays = []; // segmentations and structure sets that are shown
   presentations = new Map(); // pane → the presentation state that is applied to it
 
   constructor(viewer) {
+    super();
     this.#viewer = viewer;
     for (const type of ['view', 'state']) viewer.addEventListener(type, ({ detail }) => this.#update(detail.pane));
     viewer.addEventListener('grid', () => this.redraw());
@@ -93,6 +97,7 @@ export class Layers {
   }
 
   redraw() {
+    this.dispatchEvent(new Event('redraw'));
     for (const pane of this.#viewer.panes) this.#update(pane);
     for (const pane of this.#sheets.keys()) {
       if (!this.#viewer.panes.includes(pane)) this.#forget(pane);
@@ -137,11 +142,17 @@ export class Layers {
     for (const overlay of this.overlays) overlay.draw(sheet, frame);
     const presentation = this.presentations.get(pane);
     presentation?.follow(pane);
-    if (!presentation?.covers(frame)) return;
-    presentation.draw(sheet, frame);
-    sheet.label.textContent = nameOf(presentation);
+    const applied = presentation?.covers(frame) ? presentation : undefined;
+    if (this.planes.isVisible) this.planes.draw(sheet, frame, applied ? applied.activated(frame) : allOf(frame));
+    if (applied) {
+      this.planes.draw(sheet, frame, applied.bitmapShutter);
+      applied.draw(sheet, frame);
+    }
+    sheet.label.textContent = [applied && nameOf(applied), this.planes.omitted(frame)].filter(Boolean).join('\n');
   }
 }
+
+const allOf = (frame) => planesOf(frame.instance).map((plane) => ({ plane, source: frame }));
 
 function nameOf({ title, omitted }) {
   return [`As presented: ${title}`, omitted.length ? `without ${omitted.join(', ')}` : ''].filter(Boolean).join('\n');

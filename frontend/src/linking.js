@@ -82,7 +82,7 @@ export class Linking extends EventTarget {
 const isShown = ({ element, stack }) => element.dataset.state === 'shown' && stack.shown !== undefined;
 
 /** Index of the frame nearest to a depth; of several there, as over time, the one nearest to the wanted. */
-function nearest({ frames, wanted }, depth) {
+export function nearest({ frames, wanted }, depth) {
   const distances = frames.map((frame) => Math.abs((planeOf(frame)?.depth ?? Infinity) - depth));
   const least = Math.min(...distances) + 1e-3;
   const candidates = [...distances.keys()].filter((index) => distances[index] <= least);
@@ -95,7 +95,10 @@ function present(from, to) {
   const areShades = [source, target].map((viewport) => Boolean(viewport.getCornerstoneImage()?.isDrawn));
   if (from.series.modality === to.series.modality && areShades[0] === areShades[1]) {
     const { voiRange, invert } = source.getProperties();
-    target.setProperties({ voiRange, invert });
+    const { index } = from.stack.transfer;
+    const isByTable = index !== undefined && to.stack.transfer.choose(index);
+    if (!isByTable) to.stack.transfer.leave();
+    target.setProperties(isByTable ? { invert } : { voiRange, invert });
   }
   const { zoom, pan } = source.getViewPresentation();
   target.setViewPresentation({ zoom, pan });

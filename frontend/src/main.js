@@ -4,6 +4,7 @@ import { eventTarget, cache, Enums } from '@cornerstonejs/core';
 import { makeActions } from './actions.js';
 import { announceImages } from './announce.js';
 import { patientName, readableName, text } from './attributes.js';
+import { Beside } from './beside.js';
 import { isCpuRendering, startCornerstone } from './cornerstone.js';
 import { loadSeriesList } from './displaysets.js';
 import { connectDocuments } from './documents.js';
@@ -21,6 +22,7 @@ import { button, Cover, Messages, reloadButton, signInLink } from './messages.js
 import { Mpr, overPlanes } from './mpr.js';
 import { OverlaysPanel } from './overlays_panel.js';
 import { Panels } from './panels.js';
+import { PlaneLayers } from './plane_layers.js';
 import { endPreviewWith } from './preview.js';
 import { preparePrinting } from './print.js';
 import { Rail } from './rail.js';
@@ -70,11 +72,13 @@ function connect(viewer) {
   const tools = new Tools(viewer, find('#grid'), askText);
   const panels = new Panels(find('#side'));
   const linking = new Linking(viewer);
-  const mpr = new Mpr(viewer, messages, find('#viewport'));
+  const kept = keepWork(viewer, askText);
+  const layers = new Layers(viewer);
+  const mpr = new Mpr(viewer, messages, find('#viewport'), new PlaneLayers(layers, kept.measurements));
   const layout = new Layout({ viewer, messages });
   const identity = identityOfPage(document.body.dataset);
   const second = new SecondWindow(identity, find('#pair-warning'), messages);
-  const kept = keepWork(viewer, askText);
+  new Beside(viewer, linking, second);
   const context = {
     viewer, tools, panels, messages, linking, mpr, layout, second, root: document.body, help, ...kept,
   };
@@ -83,7 +87,7 @@ function connect(viewer) {
   listenToKeys(actions, help);
   new ReportPanel(find('#panel-report'), study, identity, panels);
   new Tags(find('#panel-tags'), context);
-  preparePrinting(viewer, mpr, find('#print'));
+  preparePrinting({ viewer, messages }, mpr, find('#print'));
   new Session(messages).ask();
   tools.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
   mpr.addEventListener('chosen', ({ detail }) => toolbar.markTool(detail));
@@ -103,7 +107,7 @@ function connect(viewer) {
   viewer.addEventListener('view', ({ detail }) => drawPaneScale(detail.pane));
   showPatientOf(viewer);
   connectDocuments(context);
-  new OverlaysPanel(find('#panel-overlays'), new Layers(viewer), context);
+  new OverlaysPanel(find('#panel-overlays'), layers, context);
   guardIdentity(viewer, identity);
   announceImages(viewer, find('#announced'));
   numberGrids(find('#menu-grid'));

@@ -8,12 +8,14 @@ import { cache } from '@cornerstonejs/core';
 import { addTool, MagnifyTool, ToolGroupManager, WindowLevelTool } from '@cornerstonejs/tools';
 
 import { CrosshairsTool } from './crosshairs.js';
+import { savePlanes } from './export.js';
 import { middleOf } from './geometry.js';
 import { ScrollTool, TwoFingersTool, wheelHandler } from './gestures.js';
 import { Planes } from './planes.js';
 import { presetsFor, toRange } from './presets.js';
 import { explainFrame } from './reasons.js';
 import { FIXED, giveLeftButton } from './tools.js';
+import { headerCurve } from './transfer.js';
 import { gatherVolume, whyNoVolume } from './volume.js';
 
 const PAGE = 10;
@@ -26,6 +28,7 @@ const TOOLS = { ...SHARED, [CROSSHAIRS]: [] };
 export class Mpr extends EventTarget {
   #viewer;
   #messages;
+  #layers; // what lies over the planes
   #grid;
   #element;
   #bar;
@@ -38,9 +41,9 @@ export class Mpr extends EventTarget {
   chosen = CROSSHAIRS;
 
   /** @param page holds the grid of panes and the element of the reconstruction */
-  constructor(viewer, messages, page) {
+  constructor(viewer, messages, page, layers) {
     super();
-    [this.#viewer, this.#messages] = [viewer, messages];
+    [this.#viewer, this.#messages, this.#layers] = [viewer, messages, layers];
     this.#grid = page.querySelector('#grid');
     this.#element = page.querySelector('#mpr');
     this.#bar = this.#element.querySelector('.bar');
@@ -127,12 +130,19 @@ export class Mpr extends EventTarget {
   }
 
   preset(index) {
-    const { image, instance } = this.planes.source;
-    const preset = presetsFor(instance, image)[index];
-    if (preset) this.planes.setWindow(toRange(preset));
+    const { image, frame } = this.planes.source;
+    const preset = presetsFor(frame, image)[index];
+    if (!preset) return;
+    if (preset.table === undefined) this.planes.setWindow(toRange(preset));
+    else this.planes.setCurve(headerCurve(frame, preset.table));
   }
 
   defaultWindow() {
+    const curve = headerCurve(this.planes.source.frame, 0);
+    if (curve) {
+      this.planes.setCurve(curve);
+      return;
+    }
     const { windowCenter, windowWidth, voiLUTFunction } = this.planes.source.image;
     this.planes.setWindow(toRange({ center: windowCenter, width: windowWidth }, voiLUTFunction));
   }
@@ -140,6 +150,10 @@ export class Mpr extends EventTarget {
   reset() {
     this.planes.reset();
     this.#update();
+  }
+
+  async savePicture(withPatient) {
+    await savePlanes({ root: this.#element, views: this.planes.views, frame: this.planes.source.frame }, this.#messages, withPatient);
   }
 
   refuse() {
@@ -182,11 +196,13 @@ export class Mpr extends EventTarget {
       cache.removeVolumeLoadObject(volume.volumeId);
       throw new Error('The image in its pane was lost.');
     }
-    const { frame, viewport } = stack; // as they are by now: a stack may have got a new viewport
+    const { frame, viewport, transfer } = stack; // as they are by now: a stack may have got a new viewport
     const { voiRange, invert } = viewport.getProperties();
     const image = cache.getImage(frame.imageId);
-    await this.planes.show(volume, frame, { image, voiRange, invert, point: middleOf(frame) }, signal);
+    const start = { image, voiRange, curve: transfer.curve, invert, point: middleOf(frame) };
+    await this.planes.show(volume, frame, start, signal);
     this.#attach();
+    this.#layers.follow(this.planes, frames);
     this.#status.textContent = '';
     this.#element.dataset.state = 'shown';
     this.planes.views[0].element.focus({ preventScroll: true });
@@ -303,6 +319,7 @@ function planeActions(mpr) {
     invert: () => planes.invert(),
     reset: () => mpr.reset(),
     escape: () => mpr.reset(),
+    savePicture: (kind) => mpr.savePicture(kind !== 'anonymous'),
     preset: (index) => mpr.preset(index),
     defaultWindow: () => mpr.defaultWindow(),
   };

@@ -2,11 +2,12 @@
 import { metaData } from '@cornerstonejs/core';
 
 import { date, number, patientName, text, value } from './attributes.js';
+import { isCpuRendering } from './cornerstone.js';
+import { modalityItem, voiTables } from './lookup_tables.js';
 import { edgeLetters } from './orientation.js';
 import { toWindow } from './presets.js';
+import { curveName } from './transfer.js';
 import { unitOf } from './units.js';
-
-const OVERLAY_ROWS = /^60[0-9A-F]{2}0010$/i; // of a repeating group (PS3.3 C.9.2)
 
 export class Overlay {
   #parts = {};
@@ -22,8 +23,8 @@ export class Overlay {
     const lines = {
       patient: patientLines(frame.instance),
       study: studyLines(frame.instance),
-      image: [...imageLines(stack), lossyLine(frame.instance), drawnLine(viewport), ...omittedLines(frame.instance, viewport)],
-      window: [zoomLine(viewport), windowLine(viewport, frame)],
+      image: [...imageLines(stack), lossyLine(frame.instance), drawnLine(viewport), ...omittedLines(stack)],
+      window: [zoomLine(viewport), windowLine(stack)],
     };
     for (const [corner, texts] of Object.entries(lines)) {
       this.#parts[corner].textContent = texts.filter(Boolean).join('\n');
@@ -86,12 +87,14 @@ function drawnLine(viewport) {
 }
 
 /** What the header has for the picture and this page does not do with it; the server does, where it draws. */
-function omittedLines(instance, viewport) {
-  if (viewport.getCornerstoneImage().isDrawn) return [];
+function omittedLines({ frame, viewport }) {
+  const { instance } = frame;
+  const { isDrawn, voiLUTFunction } = viewport.getCornerstoneImage();
+  if (isDrawn) return [];
   return [
-    value(instance, '00283000') ? 'Modality LUT not applied' : '',
-    value(instance, '00283010') ? 'VOI LUT not applied' : '',
-    Object.keys(instance).some((tag) => OVERLAY_ROWS.test(tag)) ? 'Overlay in the header not drawn' : '',
+    value(instance, '00283000') && !modalityItem(instance) ? 'Modality LUT not applied' : '',
+    voiTables(frame).isWhole ? '' : 'A VOI LUT makes no sense and is not offered',
+    voiLUTFunction === 'SIGMOID' && isCpuRendering() ? 'Sigmoid window not applied' : '',
   ];
 }
 
@@ -105,12 +108,13 @@ function zoomLine(viewport) {
   return `Zoom ${Math.round((100 * pixels) / dimensions[0])}%`;
 }
 
-function windowLine(viewport, frame) {
+function windowLine({ viewport, frame, transfer }) {
   const image = viewport.getCornerstoneImage();
-  const { voiRange, VOILUTFunction, invert } = viewport.getProperties();
+  const { voiRange, VOILUTFunction = image.voiLUTFunction, invert } = viewport.getProperties();
   const isInverted = invert !== image.invert ? 'inverted' : '';
   if (image.color || !voiRange) return isInverted;
-  return [grayScale(image, frame, voiRange, VOILUTFunction), isInverted].filter(Boolean).join('  ');
+  const shades = transfer.curve ? curveName(transfer.curve) : grayScale(image, frame, voiRange, VOILUTFunction);
+  return [shades, isInverted].filter(Boolean).join('  ');
 }
 
 /** Uptake and dose are read by their limits, everything else by window and level. */

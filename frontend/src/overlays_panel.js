@@ -1,9 +1,11 @@
 /** The panel of what lies over the images: segments, structures, presentation states. */
 import { text } from './attributes.js';
+import { planesOf } from './overlay_planes.js';
 import { loadDisplaySet } from './displaysets.js';
 import { choice, element, field } from './dom.js';
 import { button } from './messages.js';
 import { readOverlay, swatch } from './overlay_document.js';
+import { seriesOf } from './priors.js';
 import { isPresentationState, Presentation } from './presentation_state.js';
 import { explainFailure } from './reasons.js';
 import { isSegmentation } from './segmentation.js';
@@ -17,7 +19,7 @@ export class OverlaysPanel {
   #panels;
   #messages;
   #body;
-  #found; // promise of what the study has
+  #found = new Map(); // UID of a study → promise of what it has
   #failures = []; // in words
   #presentations = [];
 
@@ -44,33 +46,55 @@ export class OverlaysPanel {
     return series.displaySet.other;
   }
 
-  /** Everything of the study that may lie over images: loaded when the panel is opened first. */
-  #find() {
+  /** Of whose images the active pane is: the page's study, or a prior. */
+  get #study() {
+    return this.#viewer.active.series?.study ?? this.#viewer.study;
+  }
+
+  /** The series of a study: of the page's own at once, of another by asking. */
+  async #seriesOf(study) {
+    return study.uid === this.#viewer.study.uid ? this.#viewer.seriesList : seriesOf(study);
+  }
+
+  /** Everything of a study that may lie over images: loaded when the panel is first opened for it. */
+  async #find(study) {
     this.#failures = [];
-    const series = this.#viewer.seriesList.filter(({ modality }) => KINDS.includes(modality));
+    const all = await this.#seriesOf(study).catch((error) => {
+      this.#failures.push(`The study cannot be loaded. ${explainFailure(error)}`);
+      return [];
+    });
+    const series = all.filter(({ modality }) => KINDS.includes(modality));
     return Promise.all(series.map(async (one) => (await this.#load(one)).map((instance) => ({ series: one, instance }))));
   }
 
   async #fill() {
-    if (!this.#found) this.#body.replaceChildren('Loading…');
-    const found = (await (this.#found ??= this.#find())).flat();
+    const study = this.#study;
+    if (!this.#found.has(study.uid)) {
+      this.#body.replaceChildren('Loading…');
+      this.#found.set(study.uid, this.#find(study));
+    }
+    const found = (await this.#found.get(study.uid)).flat();
+    if (study.uid !== this.#study.uid) return; // another pane is active by now, and fills it
     this.#presentations = found
       .filter(({ instance }) => isPresentationState(instance))
       .map(({ series, instance }) => this.#known(this.#presentations, instance) ?? new Presentation(series, instance));
     const outlined = found.filter(({ instance }) => isSegmentation(instance) || isStructureSet(instance));
     const parts = [
+      this.#planesPart(),
       ...outlined.map(({ series, instance }) => this.#overlayPart(series, instance)),
       this.#presentationPart(),
       this.#failurePart(),
     ].filter(Boolean);
-    this.#body.replaceChildren(...(parts.length ? parts : ['This study has no segmentations, structures or presentation states.']));
+    const nothing = 'This study has no segmentations, structures or presentation states.';
+    const heading = study.label ? [element('p', { textContent: `Of ${study.label}` })] : [];
+    this.#body.replaceChildren(...heading, ...(parts.length ? parts : [nothing]));
   }
 
   /** What could not be loaded is not there, but is not said not to exist. */
   #failurePart() {
     if (!this.#failures.length) return undefined;
     const again = button('Try again', () => {
-      this.#found = undefined;
+      this.#found.delete(this.#study.uid);
       this.#fill();
     });
     return element('div', { role: 'alert' }, ...this.#failures.map((line) => element('p', { textContent: line })), again);
@@ -82,6 +106,21 @@ export class OverlaysPanel {
 
   #known(list, instance) {
     return list.find(({ uid }) => uid === text(instance, '00080018'));
+  }
+
+  /** Overlay planes of the header, which are shown unless somebody hides them. */
+  #planesPart() {
+    const { planes } = this.#layers;
+    const { frame } = this.#viewer.active;
+    const shown = frame ? planesOf(frame.instance) : [];
+    if (!shown.length) return undefined;
+    const toggle = element('input', { type: 'checkbox', checked: planes.isVisible });
+    toggle.addEventListener('change', () => {
+      planes.isVisible = toggle.checked;
+      this.#layers.redraw();
+    });
+    const names = element('ul', { className: 'outlined' }, ...shown.map(({ label }) => element('li', {}, label)));
+    return element('fieldset', {}, element('legend', { textContent: 'Overlays of the images' }), field('Show', toggle), names);
   }
 
   // --- Segments and structures ---
@@ -147,7 +186,7 @@ export class OverlaysPanel {
 
   /** From a document: open the images first, where they are in this study. */
   async #showOverlay(pane, { overlay, instance, seriesInstanceUid }) {
-    const images = this.#viewer.seriesList.find(({ uid }) => uid === seriesInstanceUid);
+    const images = (await this.#seriesOf(overlay.series.study)).find(({ uid }) => uid === seriesInstanceUid);
     if (images) await this.#viewer.open(images, pane);
     await this.#showInstance(overlay.series, instance);
     this.#panels.open('overlays');
@@ -170,7 +209,7 @@ export class OverlaysPanel {
   }
 
   async #apply(pane, { presentation, seriesInstanceUid, sopInstanceUid, frame }) {
-    const images = this.#viewer.seriesList.find(({ uid }) => uid === seriesInstanceUid);
+    const images = (await this.#seriesOf(presentation.series.study)).find(({ uid }) => uid === seriesInstanceUid);
     if (!images) {
       this.#messages.notice('The images of this presentation state are not in this study.');
       return;

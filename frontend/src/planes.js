@@ -7,6 +7,7 @@ import { dot } from './geometry.js';
 import { edgeLetters } from './orientation.js';
 import { grayScale, patientLines, studyLines } from './overlay.js';
 import { drawScaleBar } from './scale.js';
+import { curveName, drawBy } from './transfer.js';
 import { unitOf } from './units.js';
 
 const { BlendModes, Events, OrientationAxis, ViewportType } = Enums;
@@ -33,6 +34,7 @@ export class Planes {
   views = [];
   active = undefined;
   crosshairs = undefined;
+  curve = undefined; // by which the planes are shown, instead of a window
   slab = { kind: 'slice', thicknessMm: 10 };
 
   constructor(container) {
@@ -40,7 +42,7 @@ export class Planes {
     new ResizeObserver(() => this.#resize()).observe(container);
   }
 
-  /** Show `volume`, to which `frame` belongs; `start` has its image, voiRange, invert and the first point. */
+  /** Show `volume`, to which `frame` belongs; `start` has its image, voiRange or curve, invert and the first point. */
   async show(volume, frame, start, signal) {
     this.#engine ??= new RenderingEngine(ENGINE);
     [this.#volume, this.#frame, this.#start] = [volume, frame, start];
@@ -91,9 +93,13 @@ export class Planes {
     };
   }
 
+  get depthMm() {
+    return this.#volume.spacing[2];
+  }
+
   /** What windows are chosen by. */
   get source() {
-    return { image: this.#start.image, instance: this.#frame.instance };
+    return { image: this.#start.image, frame: this.#frame };
   }
 
   showCrosshairs(isVisible) {
@@ -152,8 +158,9 @@ export class Planes {
     this.crosshairs?.draw();
   }
 
-  /** The window of one plane is that of all. */
+  /** The window of one plane is that of all, and takes the place of a curve. */
   #share(source) {
+    if (this.curve) this.#drawAllBy(undefined);
     const { voiRange, invert } = source.viewport.getProperties();
     for (const view of this.views) {
       if (view !== source) view.viewport.setProperties({ voiRange, invert }, undefined, true);
@@ -166,9 +173,30 @@ export class Planes {
     this.views[0].viewport.setProperties({ voiRange });
   }
 
+  /** Show all planes by a curve, see transfer.js. */
+  setCurve(curve) {
+    const { lower, upper } = curve;
+    for (const { viewport } of this.views) viewport.setProperties({ voiRange: { lower, upper } }, undefined, true);
+    this.#drawAllBy(curve);
+  }
+
+  #drawAllBy(curve) {
+    this.curve = curve;
+    for (const view of this.views) {
+      drawBy(view.viewport, curve);
+      view.viewport.render();
+      this.#write(view);
+    }
+  }
+
   invert() {
     const { viewport } = this.views[0];
     const { voiRange, invert } = viewport.getProperties();
+    if (this.curve) {
+      for (const view of this.views) view.viewport.setProperties({ invert: !invert }, undefined, true);
+      this.#drawAllBy(this.curve);
+      return;
+    }
     viewport.setProperties({ invert: !invert }, undefined, true);
     viewport.setProperties({ voiRange });
   }
@@ -201,7 +229,7 @@ export class Planes {
 
   /** Straight planes, the first point, the window of the stack, no slab. */
   reset() {
-    const { voiRange, invert, point } = this.#start;
+    const { voiRange, curve, invert, point } = this.#start;
     for (const { viewport, name } of this.views) {
       viewport.setOrientation(OrientationAxis[name.toUpperCase()], false);
       viewport.setProperties({ voiRange, invert }, undefined, true);
@@ -209,6 +237,7 @@ export class Planes {
     this.setSlab({ ...this.slab, kind: 'slice' });
     this.crosshairs.moveTo(point);
     this.#share(this.views[0]);
+    if (curve) this.setCurve(curve);
   }
 
   setSlab(slab) {
@@ -235,7 +264,7 @@ export class Planes {
       patient: patientLines(instance),
       study: studyLines(instance),
       image: [this.#slabLine(), ...this.#placeLines(view)],
-      window: [[grayScale(this.#start.image, this.#frame, voiRange), isInverted].filter(Boolean).join('  ')],
+      window: [[this.#shades(voiRange), isInverted].filter(Boolean).join('  ')],
     };
     for (const [corner, texts] of Object.entries(lines)) {
       parts[corner].textContent = texts.filter(Boolean).join('\n');
@@ -244,6 +273,13 @@ export class Planes {
       parts[edge].textContent = letters;
     }
     drawScaleBar(view.box, pixelsPerMm(viewport));
+  }
+
+  #shades(voiRange) {
+    const { image } = this.#start;
+    if (this.curve) return curveName(this.curve);
+    const kind = image.voiLUTFunction === 'SIGMOID' ? 'linear, not sigmoid as the header has it' : '';
+    return [grayScale(image, this.#frame, voiRange), kind].filter(Boolean).join('  ');
   }
 
   #slabLine() {

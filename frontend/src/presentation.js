@@ -88,7 +88,7 @@ export class PresentationKeeper {
     if (!series || stack.shown === undefined) return;
     const { view } = this.#pending.get(pane) ?? {};
     this.#pending.delete(pane);
-    if (view) applyView(stack.viewport, view);
+    if (view) applyView(stack, view);
     const described = pane.presentation ? placeOf(stack, this.#shown.get(pane)) : describeView(stack);
     this.#shown.set(pane, described);
     this.#views.delete(series.uid);
@@ -119,11 +119,12 @@ const whereabouts = ({ instance, frame }) => ({ sopInstanceUid: text(instance, '
 /** While a presentation state is followed, the image is the reader's choice, its window and turns are not. */
 const placeOf = ({ frame }, former = {}) => ({ ...former, ...whereabouts(frame) });
 
-function describeView({ frame, viewport }) {
+function describeView({ frame, viewport, transfer }) {
   const { rotation, zoom, pan, flipHorizontal, flipVertical } = viewport.getViewPresentation();
   const { voiRange, invert } = viewport.getProperties();
   return {
     ...whereabouts(frame),
+    table: transfer.index,
     range: voiRange && [rounded(voiRange.lower), rounded(voiRange.upper)],
     invert: Boolean(invert),
     rotation: rounded(rotation),
@@ -133,8 +134,12 @@ function describeView({ frame, viewport }) {
   };
 }
 
-function applyView(viewport, { range, invert, rotation, zoom, pan, flips }) {
-  if (range) viewport.setProperties({ voiRange: { lower: range[0], upper: range[1] } });
+function applyView({ viewport, transfer }, { table, range, invert, rotation, zoom, pan, flips }) {
+  const isByTable = table !== undefined && transfer.choose(table);
+  if (range && !isByTable) {
+    transfer.leave();
+    viewport.setProperties({ voiRange: { lower: range[0], upper: range[1] } });
+  }
   if (zoom !== undefined) { // else it is known only where the reader was
     viewport.setProperties({ invert });
     viewport.setViewPresentation({

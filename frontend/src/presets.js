@@ -1,7 +1,8 @@
 /** Grey-scale windows: conversions and the list offered for an image. */
 import { utilities } from '@cornerstonejs/core';
 
-import { number, text, value } from './attributes.js';
+import { functionalGroup, number, text, value } from './attributes.js';
+import { voiTables } from './lookup_tables.js';
 
 const { toLowHighRange } = utilities.windowLevel;
 
@@ -18,20 +19,25 @@ const CT = [
   { label: 'Angio', center: 300, width: 600 },
 ];
 
-/** CT has windows of common use; elsewhere the header and the values of the image offer them. */
-export function presetsFor(instance, image) {
+/** CT has windows of common use; elsewhere the header and the values of the image offer them.
+ *
+ * Each is a `center` and a `width`, or the index of a VOI LUT of the header, `table`.
+ */
+export function presetsFor(frame, image) {
   if (!image || image.color) return [];
   if (image.isDrawn) return [fullRange(image)]; // shades, which no window of the header is meant for
-  if (text(instance, '00080060') === 'CT') return CT;
-  return [...headerWindows(instance), fullRange(image)];
+  const tables = voiTables(frame).tables.map(({ label }, index) => ({ label: label || `Table ${index + 1}`, table: index }));
+  if (text(frame.instance, '00080060') === 'CT') return [...CT, ...tables];
+  return [...tables, ...headerWindows(frame), fullRange(image)];
 }
 
-function headerWindows(instance) {
-  const centers = instance['00281050']?.Value ?? [];
+function headerWindows(frame) {
+  const source = functionalGroup(frame, '00289132') ?? frame.instance;
+  const centers = source['00281050']?.Value ?? [];
   const windows = centers.map((_, index) => ({
-    label: String(value(instance, '00281055', index) ?? `Window ${index + 1}`),
-    center: number(instance, '00281050', index),
-    width: number(instance, '00281051', index),
+    label: String(value(source, '00281055', index) ?? `Window ${index + 1}`),
+    center: number(source, '00281050', index),
+    width: number(source, '00281051', index),
   }));
   return windows.filter(({ center, width }) => center !== undefined && width > 0).slice(0, 8);
 }

@@ -1,11 +1,15 @@
 /** The printed page: the pictures of all panes with their text, whose they are, and when it was. */
+import { tellAct } from './acts.js';
 import { date, patientName, text } from './attributes.js';
 import { snapshot } from './capture.js';
 import { element } from './dom.js';
 
 /** Made when the browser is about to print, whoever asked for it, and thrown away afterwards. */
-export function preparePrinting(viewer, mpr, sheet) {
-  addEventListener('beforeprint', () => sheet.replaceChildren(...(mpr.isOpen ? noPlanes() : page(viewer))));
+export function preparePrinting({ viewer, messages }, mpr, sheet) {
+  addEventListener('beforeprint', () => {
+    sheet.replaceChildren(...(mpr.isOpen ? noPlanes() : page(viewer)));
+    if (!mpr.isOpen) tellPrint(viewer, messages);
+  });
   addEventListener('afterprint', () => sheet.replaceChildren());
 }
 
@@ -15,15 +19,24 @@ const noPlanes = () => [
   node('p', 'Go back to the images (M) and print those.'),
 ];
 
-function page(viewer) {
-  const panes = viewer.panes.filter(
-    ({ element }) => element.dataset.state === 'shown' && !element.hasAttribute('data-hidden'),
+/** Printing waits for nobody, so that it failed can only be said. */
+function tellPrint(viewer, messages) {
+  const studies = new Set(printed(viewer).map(({ series }) => series.study.uid));
+  Promise.all([...studies].map((uid) => tellAct(uid, 'print'))).catch(() =>
+    messages.notice('The portal could not note that this was printed. Tell whoever looks after it.'),
   );
+}
+
+const printed = ({ panes }) =>
+  panes.filter(({ element }) => element.dataset.state === 'shown' && !element.hasAttribute('data-hidden'));
+
+function page(viewer) {
+  const panes = printed(viewer);
   const figures = node('div', '', 'figures');
   figures.dataset.columns = viewer.maximised ? 1 : viewer.columns;
   figures.append(...panes.map(figure));
-  const printed = `Printed ${new Date().toLocaleString()}. Not for diagnosis.`;
-  return [...heading(viewer.active), figures, node('p', printed)];
+  const line = `Printed ${new Date().toLocaleString()}. Not for diagnosis.`;
+  return [...heading(viewer.active), figures, node('p', line)];
 }
 
 function heading({ frame }) {

@@ -1,11 +1,15 @@
-/** A second window for another study; the two tell each other whom they show. */
+/** A second window for another study; the two tell each other whom they show.
+ *
+ * Fires `paired` when the other one is there, and `said` with `{ what, value }` of what else it says, as
+ * long as it shows the same patient.
+ */
 import { differences } from './identity.js';
 import { link } from './messages.js';
 
 const NAME = 'pacs-beside-'; // of the second window, followed by what both windows call themselves
 const KEY = 'pacs-pair';
 
-export class SecondWindow {
+export class SecondWindow extends EventTarget {
   #channel = new BroadcastChannel('pacs-viewer');
   #identity;
   #bar;
@@ -17,12 +21,13 @@ export class SecondWindow {
    * @param bar the line that warns; above all else, and not to be closed
    */
   constructor(identity, bar, messages) {
+    super();
     this.#identity = identity;
     this.#bar = bar;
     this.#messages = messages;
     this.#channel.addEventListener('message', ({ data }) => this.#hear(data));
-    addEventListener('pagehide', () => this.#say('gone'));
-    if (this.#pair) this.#say('here');
+    addEventListener('pagehide', () => this.say('gone'));
+    if (this.#pair) this.say('here');
   }
 
   open(study) {
@@ -36,18 +41,24 @@ export class SecondWindow {
     this.#messages.notice('The browser blocked the second window.', [opener]);
   }
 
-  #say(what) {
-    this.#channel.postMessage({ what, pair: this.#pair, identity: this.#identity });
+  say(what, value) {
+    if (this.#pair) this.#channel.postMessage({ what, value, pair: this.#pair, identity: this.#identity });
   }
 
-  #hear({ what, pair, identity }) {
+  #hear({ what, value, pair, identity }) {
     if (!pair || pair !== this.#pair) return;
-    if (what === 'gone') return this.#warn('');
-    if (what === 'here') this.#say('answer');
+    if (what === 'gone') {
+      this.#warn('');
+      return;
+    }
+    if (what === 'here') this.say('answer');
     const differing = differences(this.#identity, identity);
     this.#warn(differing.length ? `The other window shows another patient: ${identity.readable}, ` +
       `ID ${identity.id || 'not stated'}. This one: ${this.#identity.readable}, ` +
       `ID ${this.#identity.id || 'not stated'}. They differ in ${differing.join(', ')}.` : '');
+    if (differing.length) return;
+    if (what === 'here') this.dispatchEvent(new Event('paired'));
+    else this.dispatchEvent(new CustomEvent('said', { detail: { what, value } }));
   }
 
   #warn(words) {

@@ -5,10 +5,11 @@
  */
 import { number, text } from './attributes.js';
 import { colourNumber, colourOfLab, rgbOf } from './colours.js';
-import { instanceUrl, RequestError } from './dicomweb.js';
+import { fetchBytes, instanceUrl } from './dicomweb.js';
 import { distance, isParallel, makePlane } from './frame_planes.js';
 import { planeOf } from './geometry.js';
 import { refersTo } from './references.js';
+import { makeSampler } from './segment_sampler.js';
 
 const CLASSES = ['1.2.840.10008.5.1.4.1.1.66.4', '1.2.840.10008.5.1.4.1.1.66.7']; // and of label maps
 const NATIVE = '1.2.840.10008.1.2.1'; // in which the web has what is not compressed
@@ -90,6 +91,13 @@ export class Segmentation {
       }
     }
     context.restore();
+  }
+
+  /** A function from points of the patient to what lies there, see segment_sampler.js. */
+  sampler() {
+    const readersOf = (index) =>
+      this.#itemsOf(index).map((item) => ({ item, shareOf: this.#reader(index, item.number) }));
+    return makeSampler(this.#frames, this, readersOf);
   }
 
   #itemsOf(index) {
@@ -191,13 +199,4 @@ function describeFrame(instance, shared, own) {
     }),
     sources: (own['00089124'] ?? shared['00089124'])?.Value?.flatMap((one) => one['00082112']?.Value ?? []) ?? [],
   };
-}
-
-async function fetchBytes(address, accept, signal) {
-  const response = await fetch(address, { headers: { Accept: accept }, signal }).catch((error) => {
-    if (error.name === 'AbortError') throw error;
-    throw new RequestError(0);
-  });
-  if (!response.ok) throw new RequestError(response.status);
-  return new Uint8Array(await response.arrayBuffer());
 }

@@ -7,19 +7,31 @@ import { getJson, sendJson } from './api.js';
 import { button } from './messages.js';
 
 const PATH = '/api/session/';
-const WARNINGS = [300, 60]; // seconds before the end
+const WARNINGS = [120, 30]; // seconds before the end
 const AGAIN_MS = 30_000; // after the server has not answered
+const TELL_MS = 60_000; // at most so often that somebody is there
 
 export class Session {
   #messages;
   #timer;
   #warned = Infinity; // the last warning that was given, in seconds before the end
   #hasEnded = false;
+  #toldAt = Date.now();
 
   constructor(messages) {
     this.#messages = messages;
     // A computer that slept runs no timers; another tab may have prolonged the session.
     document.addEventListener('visibilitychange', () => document.hidden || this.ask());
+    // Who reads images that are loaded asks the server for nothing, and is there all the same.
+    for (const kind of ['pointerdown', 'pointermove', 'keydown', 'wheel']) {
+      document.addEventListener(kind, () => this.#onActivity(), { passive: true, capture: true });
+    }
+  }
+
+  #onActivity() {
+    if (this.#warned !== Infinity || this.#hasEnded || Date.now() - this.#toldAt < TELL_MS) return;
+    this.#toldAt = Date.now();
+    sendJson('POST', PATH).then((answer) => this.#note(answer.remaining_seconds), () => {});
   }
 
   /** Ask the server, which alone knows, and again when it is time for the next warning. */

@@ -3,6 +3,7 @@ import { Enums, RenderingEngine } from '@cornerstonejs/core';
 
 import { destroyEngine, isContextLost, isCpuRendering, isLoaded, loadFrameInTime } from './cornerstone.js';
 import { Prefetch } from './prefetch.js';
+import { Transfer } from './transfer.js';
 
 const { Events, ViewportType } = Enums;
 const SETTLE_MS = 40; // frames passed faster than this while scrolling are not asked for
@@ -32,6 +33,7 @@ export class Stack {
     this.#id = id;
     this.#engine = new RenderingEngine(id);
     this.#enable();
+    this.transfer = new Transfer(this, element);
     element.addEventListener(Events.IMAGE_RENDERED, () => this.#onRendered());
     element.addEventListener(Events.VOI_MODIFIED, () => this.#onChanged());
     element.addEventListener(Events.CAMERA_MODIFIED, () => this.#onChanged());
@@ -156,6 +158,7 @@ export class Stack {
     try {
       if (this.#mounted === frames) await this.#step(wanted);
       else await this.#setStack(frames, wanted);
+      this.transfer.follow();
       this.viewport.render(); // a frame that the viewport still holds is not drawn again by itself
     } catch (error) {
       if (frame === this.#wantedFrame) this.#fail(error);
@@ -166,13 +169,14 @@ export class Stack {
   async #step(index) {
     const { voiRange } = this.viewport.getProperties();
     await this.viewport.setImageIdIndex(index);
-    if (isCpuRendering() && voiRange) this.viewport.setProperties({ voiRange });
+    if (isCpuRendering() && voiRange && !this.transfer.curve) this.viewport.setProperties({ voiRange });
   }
 
   /** A new viewport for a new stack: zoom, turns and window of the last one do not carry over. */
   async #setStack(frames, index) {
     this.#mounted = frames;
     this.#enable();
+    this.transfer.reset();
     await this.viewport.setStack(frames.map((frame) => frame.imageId), index);
     // The CPU backend inverts MONOCHROME1 without noting it among the properties.
     const image = this.viewport.getCornerstoneImage();

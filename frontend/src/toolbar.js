@@ -64,7 +64,7 @@ export class Toolbar {
   /** Offer what suits the frame that the active pane shows. */
   update({ frame, frames, shown, viewport }) {
     this.#cine.disabled = frames.length < 2;
-    const presets = shown === undefined ? [] : presetsFor(frame.instance, viewport.getCornerstoneImage());
+    const presets = shown === undefined ? [] : presetsFor(frame, viewport.getCornerstoneImage());
     const offered = JSON.stringify(presets);
     if (offered === this.#offered) return; // rebuilding the list would close it under the reader
     this.#offered = offered;
@@ -72,11 +72,13 @@ export class Toolbar {
     this.#presets.replaceChildren(
       new Option('Window', ''),
       new Option('0  As in the header', 'header'),
-      ...presets.map(({ label, center, width }, index) =>
-        new Option(`${index + 1}  ${label} (${Math.round(center)}/${Math.round(width)})`, index)),
+      ...presets.map((preset, index) => new Option(`${index + 1}  ${preset.label} (${meaningOf(preset)})`, index)),
     );
   }
 }
+
+const meaningOf = ({ table, center, width }) =>
+  table === undefined ? `${Math.round(center)}/${Math.round(width)}` : 'VOI LUT';
 
 /** Where a menu opens: under the button that opens it, and inside the page. */
 function placeUnderButton(menu) {

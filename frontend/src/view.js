@@ -24,9 +24,10 @@ export const zoomBy = (stack, factor) =>
 
 export const fit = (stack) => change(stack, (viewport) => viewport.resetCamera());
 
-/** The window of the header, or of all values where the header has none. */
+/** The first VOI LUT of the header, else its window, else all values. */
 export const defaultWindow = (stack) =>
   change(stack, (viewport) => {
+    if (stack.transfer.choose(0)) return;
     const { windowCenter, windowWidth, voiLUTFunction } = viewport.getCornerstoneImage();
     const window = { center: windowCenter, width: windowWidth };
     viewport.setProperties({ voiRange: toRange(window, voiLUTFunction) });
@@ -35,7 +36,9 @@ export const defaultWindow = (stack) =>
 /** Apply the preset at `index`; nothing happens where the list is shorter. */
 export const applyPreset = (stack, index) =>
   change(stack, (viewport) => {
-    const preset = presetsFor(stack.frame.instance, viewport.getCornerstoneImage())[index];
+    const preset = presetsFor(stack.frame, viewport.getCornerstoneImage())[index];
+    if (!preset || stack.transfer.choose(preset.table)) return;
+    stack.transfer.leave();
     const { VOILUTFunction } = viewport.getProperties();
-    if (preset) viewport.setProperties({ voiRange: toRange(preset, VOILUTFunction) });
+    viewport.setProperties({ voiRange: toRange(preset, VOILUTFunction) });
   });

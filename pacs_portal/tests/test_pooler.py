@@ -73,15 +73,17 @@ def pooled_url(tmp_path) -> Iterator[dict[str, str]]:
         server.stop(force=True)
 
 
-def _start_pgbouncer(tmp_path, server: EmbeddedServer, port: int) -> subprocess.Popen[bytes]:
+def _place_of(server: EmbeddedServer, *keys: str) -> str:
     target = psycopg.conninfo.conninfo_to_dict(server.conninfo("postgres"))
-    wanted = ("host", "port", "user", "dbname")
-    database = " ".join(f"{key}={target[key]}" for key in wanted if key in target)
+    return " ".join(f"{key}={target[key]}" for key in keys if key in target)
+
+
+def _start_pgbouncer(tmp_path, server: EmbeddedServer, port: int) -> subprocess.Popen[bytes]:
     (tmp_path / "pgbouncer.ini").write_text(
         textwrap.dedent(
             f"""
             [databases]
-            postgres = {database}
+            postgres = {_place_of(server, "host", "port", "user", "dbname")}
             [pgbouncer]
             listen_addr = 127.0.0.1
             listen_port = {port}
@@ -92,6 +94,10 @@ def _start_pgbouncer(tmp_path, server: EmbeddedServer, port: int) -> subprocess.
             """
         )
     )
+    return _run_pgbouncer(tmp_path)
+
+
+def _run_pgbouncer(tmp_path) -> subprocess.Popen[bytes]:
     # PgBouncer refuses to run as root, as PostgreSQL does.
     namespace = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -138,3 +144,39 @@ def test_a_command_imports_through_the_pooler(pooled_url, tmp_path):
     )  # fmt: skip
 
     assert said.startswith("1 accepted")
+
+
+def test_pgbouncer_takes_the_configuration_of_the_cluster_and_lets_in_who_knows_the_password(
+    tmp_path,
+):
+    server = EmbeddedServer(tmp_path / "data")
+    server.start()
+    port = free_port()
+    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as administrator:
+        administrator.execute("CREATE ROLE pacs_1 LOGIN")
+    (tmp_path / "users.txt").write_text('"pacs_1" "password-of-tests"\n')
+    text = (settings.BASE_DIR / "k8s/components/pgbouncer/pgbouncer.ini").read_text()
+    for theirs, here in (
+        (
+            "host=127.0.0.1 port=5432 dbname=pacs",
+            f"{_place_of(server, 'host', 'port')} dbname=postgres",
+        ),
+        ("listen_addr = 0.0.0.0", "listen_addr = 127.0.0.1"),
+        ("listen_port = 6432", f"listen_port = {port}"),
+        ("/run/secrets/pgbouncer", str(tmp_path)),
+    ):
+        assert theirs in text
+        text = text.replace(theirs, here)
+    (tmp_path / "pgbouncer.ini").write_text(text)
+    pooler = _run_pgbouncer(tmp_path)
+    url = f"postgres://pacs_1:password-of-tests@127.0.0.1:{port}/pacs"
+    try:
+        wait_for(lambda: _answers(url))
+        with psycopg.connect(url) as portal:
+            assert portal.execute("SELECT current_user").fetchone() == ("pacs_1",)
+        assert not _answers(url.replace("password-of", "another"))
+        assert "WARNING unknown" not in (tmp_path / "pgbouncer.log").read_text()
+    finally:
+        pooler.terminate()
+        pooler.wait(timeout=10)
+        server.stop(force=True)

@@ -16,7 +16,10 @@ PRODUCTION = {
     "DATABASE_URL": "postgres://pacs:pacs@localhost/pacs",
 }
 # Read elsewhere than in settings.py, each by the program that it configures.
-READ_ELSEWHERE = {"PACS_PG_BIN", "PORT", "WEB_CONCURRENCY"}
+READ_ELSEWHERE = {
+    "PACS_PG_BIN", "PORT", "WEB_CONCURRENCY", "STUDIES", "GRAFANA_PASSWORD",
+    "PROJECT_ID", "REGION", "CLUSTER", "PUBLIC_HOST", "BUCKET", "SQL_INSTANCE",
+}  # fmt: skip
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -168,7 +168,7 @@ def let_session_end_in(portal, page, ct):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
     yield let_session_end_in
-    let_session_end_in(24 * 3600)  # the other tests use it too
+    let_session_end_in(12 * 3600)  # the other tests use it too
 
 
 def test_a_session_that_ends_soon_is_told_saved_and_prolonged_on_request(
@@ -178,16 +178,16 @@ def test_a_session_that_ends_soon_is_told_saved_and_prolonged_on_request(
         "document.addEventListener('save-work', () => window.saves = (window.saves ?? 0) + 1)"
     )
 
-    let_session_end_in(290)
-    page.wait_for_selector("#session:has-text('ends in 5 minutes')")
-    let_session_end_in(55)
+    let_session_end_in(115)
+    page.wait_for_selector("#session:has-text('ends in 2 minutes')")
+    let_session_end_in(25)
     page.wait_for_selector("#session:has-text('seconds')")
     page.click("#session button:has-text('Stay signed in')")
     page.wait_for_selector("#session:has-text('You stay signed in')")
     (left,) = ask(portal, "SELECT max(expire_date) - now() FROM django_session")
 
     assert page.evaluate("window.saves") == 2
-    assert left > datetime.timedelta(hours=11)
+    assert left > datetime.timedelta(minutes=14)
 
 
 def test_a_session_that_ended_is_told_with_the_way_back(page, let_session_end_in):

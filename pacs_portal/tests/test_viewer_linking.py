@@ -42,6 +42,35 @@ def windows(page) -> list[list[str]]:
     ]
 
 
+def test_two_windows_scroll_together_by_place(page, portal, tmp_path, complaints):
+    person = {"PatientID": "TWO-WINDOWS", "Modality": "MR", "StudyDescription": "Head"}
+    for number, step in ((1, 3), (2, 6)):
+        dated = person | {"StudyDate": f"202{number}0101"}
+        write_stack(tmp_path, f"2.25.76{number}", number, upwards(60 // step, step=step), **dated)
+    portal.manage("import_dicom", str(tmp_path))
+    open_images(page, "2.25.762")
+    page.click("details[data-study-instance-uid='2.25.761'] summary")
+    with page.expect_popup() as popup:
+        page.click("details[data-study-instance-uid='2.25.761'] button.beside")
+    other = popup.value
+    other.wait_for_selector("#viewport[data-state=shown]")
+
+    page.locator(".picture").first.focus()
+    page.keyboard.press("y")
+    page.keyboard.press("End")
+    other.wait_for_selector("#viewport[data-state=shown][data-image-index='19']")  # 54 mm
+    other.locator(".picture").first.focus()
+    other.keyboard.press("Home")
+    page.wait_for_selector("#viewport[data-state=shown][data-image-index='1']")
+    page.keyboard.press("y")
+    other.keyboard.press("PageDown")
+    other.wait_for_selector("#viewport[data-state=shown][data-image-index='11']")
+    page.wait_for_timeout(500)
+
+    assert page.get_attribute("#viewport", "data-image-index") == "1"
+    assert complaints == []
+
+
 def test_panes_of_one_frame_of_reference_go_to_the_same_place(page, portal, tmp_path, complaints):
     study = "2.25.711"
     fine = write_stack(tmp_path, study, 1, upwards(20, step=3))

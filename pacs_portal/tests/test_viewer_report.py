@@ -13,11 +13,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 def unread_study(portal) -> str:
-    """The UID of a seeded CT of which nobody has begun a report."""
+    """The UID of a seeded CT of which nobody has begun a report, of a site of the clinicians."""
     with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
         return connection.execute(
             "SELECT study_instance_uid FROM studies_study WHERE reading_status = 'unread' "
-            "AND patient_id LIKE '%-%' AND modalities_in_study = '{CT}' ORDER BY id LIMIT 1"
+            "AND patient_id LIKE 'NF%-%' AND modalities_in_study = '{CT}' ORDER BY id LIMIT 1"
         ).fetchone()[0]
 
 

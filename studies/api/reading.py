@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from studies.access import is_deidentified
 from studies.api.serializers import HangingSerializer
 from studies.hanging import hanging_of
 from studies.models import Presentation
@@ -25,6 +26,8 @@ class HangingView(APIView):
     @extend_schema(responses=HangingSerializer)
     def get(self, request: Request, study: str) -> Response:
         found = find_study(request.user, study)
+        if is_deidentified(request.user):
+            found = found.without_identity()
         return Response(HangingSerializer(hanging_of(request.user, found)).data)
 
 

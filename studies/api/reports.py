@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.acts import Act, Action, note
 from studies.access import may_report
 from studies.api.serializers import (
     AddendumSerializer,
@@ -97,6 +98,7 @@ class PdfView(APIView):
     def get(self, request: Request, study: str) -> HttpResponse:
         found = find_study(request.user, study)
         report = reading.find_report(request.user, found)
+        note(Act(action=Action.PRINT, what="report printed", study_uids=[study]))
         return HttpResponse(
             report_pdf(found, report),
             content_type="application/pdf",

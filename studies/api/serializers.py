@@ -11,11 +11,13 @@ from studies.dicom.measurement_report import UNITS, Kind, Quantity
 from studies.models import (
     Addendum,
     HangingProtocol,
+    Priority,
     ReadingStatus,
     Report,
     ReportTemplate,
     Series,
     Study,
+    Tag,
 )
 from studies.models.report import MAX_SECTION, SECTIONS
 
@@ -34,7 +36,26 @@ def parsed(kind: type[serializers.Serializer], data: Any) -> dict[str, Any]:
     return dict(serializer.validated_data)
 
 
+class TagsField(serializers.ListField):
+    """Names of tags; of all studies of an answer they are read once, if there are any."""
+
+    child = serializers.CharField()
+    _names: dict[int, str] | None = None
+
+    def to_representation(self, value: list[int]) -> list[str]:
+        if not value:
+            return []
+        if self._names is None:
+            self._names = dict(Tag.objects.values_list("pk", "name"))
+        return [name for key in value if (name := self._names.get(key))]
+
+
 class StudySerializer(serializers.ModelSerializer):
+    assigned_to: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="username", read_only=True
+    )
+    tags = TagsField(read_only=True)
+
     class Meta:
         model = Study
         fields = [
@@ -43,7 +64,8 @@ class StudySerializer(serializers.ModelSerializer):
             "issuer_of_patient_id", "patient_name", "patient_name_ideographic",
             "patient_name_phonetic", "patient_birth_date", "patient_sex", "modalities_in_study",
             "number_of_study_related_series", "number_of_study_related_instances", "size_bytes",
-            "received_at", "reading_status",
+            "received_at", "reading_status", "priority", "assigned_to", "tags",
+            "number_of_comments",
         ]  # fmt: skip
 
 
@@ -77,18 +99,51 @@ class StudyPageSerializer(serializers.Serializer):
 class StudySearchSerializer(serializers.Serializer):
     """A search; the same fields as the study list's filters."""
 
+    text = serializers.CharField(
+        required=False, max_length=200, help_text="As in the search box of the list."
+    )
     patient_id = serializers.CharField(required=False, max_length=64)
     accession_number = serializers.CharField(required=False, max_length=64)
     patient_name = serializers.CharField(required=False, max_length=200)
     study_description = serializers.CharField(required=False, max_length=200)
     modality = serializers.ListField(child=serializers.CharField(max_length=16), required=False)
     reading_status = serializers.ChoiceField(choices=ReadingStatus.choices, required=False)
+    priority = serializers.ChoiceField(choices=Priority.choices, required=False)
+    assigned_to = serializers.CharField(
+        required=False, max_length=20, help_text="Key of a user, `me` or `nobody`."
+    )
+    tag = serializers.CharField(required=False, max_length=10, help_text="Key of a tag.")
     date_from = serializers.DateField(required=False)
     date_to = serializers.DateField(required=False)
     sort = serializers.CharField(required=False, max_length=20)
     size = serializers.IntegerField(required=False, min_value=1, max_value=200)
     after = serializers.IntegerField(required=False, min_value=1)
     before = serializers.IntegerField(required=False, min_value=1)
+
+
+class ChangedRowSerializer(serializers.ModelSerializer):
+    """What changes of a row while somebody looks at it, as the list shows it."""
+
+    reading = serializers.CharField(source="get_reading_status_display")
+    priority_name = serializers.CharField(source="get_priority_display")
+    reader = serializers.CharField(source="assigned_to.display_name", default="")
+
+    class Meta:
+        model = Study
+        fields = [
+            "id", "reading_status", "reading", "priority", "priority_name", "reader",
+            "number_of_comments",
+        ]  # fmt: skip
+
+
+class ChangesSerializer(serializers.Serializer):
+    mark = serializers.CharField(help_text="What to ask with the next time.")
+    new = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Keys of studies that are not among the rows; one may be told twice.",
+    )
+    has_more = serializers.BooleanField()
+    rows = ChangedRowSerializer(many=True)
 
 
 class HangingProtocolSerializer(serializers.ModelSerializer):
@@ -231,6 +286,10 @@ class KeyImageDocumentSerializer(_DocumentSerializer):
 class CurrentKeyImagesSerializer(serializers.Serializer):
     may_save = serializers.BooleanField()
     documents = KeyImageDocumentSerializer(many=True)
+
+
+class ActSerializer(serializers.Serializer):
+    act = serializers.ChoiceField(choices=["print", "picture", "video"])
 
 
 # --- Reports -------------------------------------------------------------------------------------

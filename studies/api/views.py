@@ -17,7 +17,8 @@ from studies.api.serializers import (
 )
 from studies.errors import GoneError, NotFoundError
 from studies.filters import PATIENT_FIELDS, StudyFilter
-from studies.models import ReadingStatus
+from studies.models import Priority, ReadingStatus
+from studies.noting import note_search
 
 _PAGE_SIZE = 50
 
@@ -32,6 +33,9 @@ class StudyListView(APIView):
             OpenApiParameter("study_description"),
             OpenApiParameter("modality", many=True),
             OpenApiParameter("reading_status", enum=ReadingStatus.values),
+            OpenApiParameter("priority", enum=Priority.values),
+            OpenApiParameter("assigned_to", description="Key of a user, me or nobody."),
+            OpenApiParameter("tag", type=int),
             OpenApiParameter("date_from"),
             OpenApiParameter("date_to"),
             OpenApiParameter(
@@ -43,19 +47,22 @@ class StudyListView(APIView):
         ],
     )
     def get(self, request: Request) -> Response:
-        if named := set(PATIENT_FIELDS) & set(request.query_params):
-            raise ValidationError(
-                {
-                    name: ["Patient data does not belong in an address: POST to search/."]
-                    for name in named
-                }
-            )
+        refuse_patient_data(request)
         data = request.query_params.dict() | {"modality": request.query_params.getlist("modality")}
         return _answer(request, {name: value for name, value in data.items() if value})
 
 
+def refuse_patient_data(request: Request) -> None:
+    """Raise ValidationError where the address names a patient."""
+    if named := set(PATIENT_FIELDS) & set(request.query_params):
+        reason = "Patient data does not belong in an address: POST to search/."
+        raise ValidationError({name: [reason] for name in named})
+
+
 class StudySearchView(APIView):
     """The same list, with filters that name a patient."""
+
+    only_reads = True  # for scopes of tokens; a body because addresses are kept in logs
 
     @extend_schema(request=StudySearchSerializer, responses=StudyPageSerializer)
     def post(self, request: Request) -> Response:
@@ -83,14 +90,15 @@ def _answer(request: Request, data: Any) -> Response:
         raise ValidationError({"sort": [f"One of {', '.join(query.SORT_COLUMNS)}."]})
     size = wish.pop("size", _PAGE_SIZE)
     cursor = query.Cursor(after=wish.pop("after", None), before=wish.pop("before", None))
-    filters = StudyFilter(wish, queryset=query.studies(request.user))
+    filters = StudyFilter(wish, queryset=query.studies(request.user), request=request)
     if not filters.is_valid():
         raise ValidationError(filters.errors)
-    page = query.page_of(filters.qs, sort=sort, size=size, cursor=cursor)
-    total = query.count(filters.qs)
+    note_search(request.user, "studies searched", filters.form.cleaned_data)
+    found = query.counted_page_of(request.user, filters.qs, sort=sort, size=size, cursor=cursor)
+    page = found.page
     answer = {
-        "count": min(total, query.COUNT_LIMIT),
-        "count_is_lower_bound": total > query.COUNT_LIMIT,
+        "count": found.total,
+        "count_is_lower_bound": not found.is_exact,
         "next": page.studies[-1].pk if page.has_next and page.studies else None,
         "previous": page.studies[0].pk if page.has_previous and page.studies else None,
         "results": page.studies,

@@ -10,20 +10,23 @@ from PIL import Image
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.pixels import apply_color_lut, apply_modality_lut, convert_color_space
-from pydicom.pixels.processing import apply_voi
+from pydicom.pixels import apply_color_lut, convert_color_space
 
 from studies.dicom.codecs import Array, decode, decoded_interpretation
 from studies.dicom.json_model import UNREADABLE
 from studies.dicom.parse import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN
 from studies.dicom.pictures import annotate, fit, pixel_aspect, to_file
 from studies.dicom.transcode import read_head, transcoded_head
+from studies.errors import NotAvailableError
 
 Elements = dict[str, DataElement | RawDataElement]
 FloatArray = npt.NDArray[np.float64]
 
 # Where nothing says what to show: all values but the outliers.
 _SHOWN_PERCENTILES = (0.5, 99.5)
+# X-ray angiography and fluoroscopy, whose Modality LUT leads back to the intensity of the beam, for
+# measuring and not for the screen (PS3.3 C.8.7.1.1.2).
+_BEAM_INTENSITY = {"1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2"}
 # What an enhanced object may say of each frame, and where. Nothing else is taken from there: not a
 # patient's name, for instance, which only the index knows.
 _GROUPS = ("PixelMeasuresSequence", "PixelValueTransformationSequence", "FrameVOILUTSequence")
@@ -116,13 +119,13 @@ def _to_octets(array: Array, bits: int) -> npt.NDArray[np.uint8]:
 
 def to_grey(array: Array, dataset: Dataset, window: dict[str, Any] | None) -> FloatArray:
     """Modality LUT, VOI LUT and presentation LUT (PS3.4 N.2.1): from 0, black, to 1."""
-    values = apply_modality_lut(array, dataset).astype(np.float64)
+    values = _modality_values(array, dataset)
     padding = _padding(array, dataset)
     if window:
         grey = windowed(values, **window)
     elif dataset.get("VOILUTSequence"):
-        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
-        grey = apply_voi(np.rint(values).astype(np.int32), dataset) / (2.0**bits - 1)
+        table = dataset.VOILUTSequence[0]
+        grey = np.clip(looked_up(values, table) / (2.0 ** int(table.LUTDescriptor[2]) - 1), 0, 1)
     elif own := _own_window(dataset):
         grey = windowed(values, **own)
     else:
@@ -133,6 +136,40 @@ def to_grey(array: Array, dataset: Dataset, window: dict[str, Any] | None) -> Fl
         grey = 1 - grey
     grey[padding] = 0
     return grey
+
+
+def _modality_values(array: Array, dataset: Dataset) -> FloatArray:
+    """What the stored values mean (PS3.3 C.11.1)."""
+    tables = dataset.get("ModalityLUTSequence")
+    if tables and dataset.get("SOPClassUID") not in _BEAM_INTENSITY:
+        return looked_up(array, tables[0])
+    slope, intercept = (_first(dataset.get(word)) for word in ("RescaleSlope", "RescaleIntercept"))
+    if isinstance(slope, float) and isinstance(intercept, float):
+        return array * slope + intercept
+    return array.astype(np.float64)
+
+
+def looked_up(values: npt.NDArray[Any], table: Dataset) -> FloatArray:
+    """The entries for values, those outside taken for the first or the last (PS3.3 C.11.1.1).
+
+    pydicom's own gives wrong ones for entries of 8 bits where there are more than 256 of them.
+
+    Args:
+        values: After the steps before this table.
+        table: An item with LUT Descriptor and LUT Data, little endian.
+
+    Raises:
+        NotAvailableError: If it has fewer entries than it says.
+    """
+    count, first = int(table.LUTDescriptor[0]) or 2**16, int(table.LUTDescriptor[1])
+    data = table.LUTData
+    if isinstance(data, bytes):  # words, or bytes where there is but one for each entry
+        data = np.frombuffer(data, "<u2" if len(data) >= 2 * count else "u1")
+    entries = np.atleast_1d(data)[:count]
+    if len(entries) < count:
+        raise NotAvailableError("A lookup table has fewer entries than it says.")
+    places = np.clip(np.rint(values).astype(np.int64) - first, 0, count - 1)
+    return np.asarray(entries[places], dtype=np.float64)
 
 
 def windowed(values: FloatArray, center: float, width: float, function: str) -> FloatArray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
 
+from accounts.acts import Act, Action, note
 from studies import retrieve
 from studies.dicom.dicomdir import Directory, needs_header
 from studies.dicomweb.media_types import ZIP, accepted
@@ -47,6 +48,8 @@ def retrieve_archive(
     if accepted(request)[0].transfer_syntax not in ("", "*"):
         raise NotAvailableError("A ZIP holds the files as they are stored: transfer-syntax=*.")
     found = retrieve.find_instance_set(request.user, study, series, instance)
+    uids = [uid for uid in (series, instance) if uid]
+    note(Act(action=Action.EXPORT, what="study downloaded", study_uids=[study], object_uids=uids))
     name = f"{instance or series or study}.zip"
     etag = etag_of(found.state, ZIP, is_strong=False)
     return unless_unchanged(request, etag, lambda: _download(request, found, name))

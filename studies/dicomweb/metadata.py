@@ -9,11 +9,13 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from studies import gzip_parts, metadata, retrieve
+from studies.access import is_deidentified
 from studies.dicomweb.errors import answers_errors
 from studies.dicomweb.media_types import DICOM_JSON, parse_accept, prefers_xml
 from studies.dicomweb.models import as_array, as_xml_parts
 from studies.dicomweb.payload import base_url, etag_of, started, unless_unchanged
 from studies.models import Series
+from studies.noting import note_read
 
 
 @require_safe
@@ -21,8 +23,8 @@ from studies.models import Series
 def retrieve_series_metadata(request: HttpRequest, study: str, series: str) -> HttpResponseBase:
     as_xml, base = prefers_xml(request), base_url(request)
     found = retrieve.find_series(request.user, study, series)
-    etag = etag_of(metadata.etag_of(found, base), as_xml, is_strong=False)
-
+    form = (as_xml, is_deidentified(request.user))
+    etag = etag_of(metadata.etag_of(found, base), form, is_strong=False)
     return _unless_unchanged(request, etag, lambda: _answer(request, [found], as_xml=as_xml))
 
 
@@ -38,6 +40,8 @@ def retrieve_study_metadata(request: HttpRequest, study: str) -> HttpResponseBas
 def _answer(request: HttpRequest, series: list[Series], *, as_xml: bool) -> HttpResponseBase:
     """All instances of these series, without compressing again what is kept compressed."""
     base = base_url(request)
+    if is_deidentified(request.user):
+        return _without_identity(request, series)
     if as_xml:
         return _xml(request, metadata.retrieve_headers(series, base_url=base))
     parts: Iterable[gzip_parts.Part] = []
@@ -53,6 +57,14 @@ def _answer(request: HttpRequest, series: list[Series], *, as_xml: bool) -> Http
     return StreamingHttpResponse(content, content_type=DICOM_JSON, headers=headers)
 
 
+@gzip_page
+def _without_identity(request: HttpRequest, series: list[Series]) -> StreamingHttpResponse:
+    """In JSON, whatever is asked for: nothing else is made for whoever comes by a link."""
+    base = base_url(request)
+    shown = metadata.retrieve_without_identity(request.user, series, base_url=base)
+    return StreamingHttpResponse(as_array(shown), content_type=DICOM_JSON)
+
+
 @require_safe
 @gzip_page
 @answers_errors
@@ -64,6 +76,7 @@ def retrieve_instance_metadata(
     headers = list(retrieve.retrieve_metadata(found, base_url=base_url(request)))
     if not headers:
         raise retrieve.absence(request.user, study, series, instance)
+    note_read(request.user, study)
     etag = etag_of(headers, as_xml, is_strong=False)
     json = partial(HttpResponse, as_array(headers), DICOM_JSON)
     xml = partial(_xml, request, headers)

@@ -56,7 +56,7 @@ def store_instances(request: HttpRequest, study: str = "") -> HttpResponse:
     if not access.may_store(request.user):
         raise NotPermittedError("Your role does not allow you to store.")
     in_xml = prefers_xml(request, in_parts=False)
-    report = _Report(base_url=base_url(request))
+    report = _Report(base_url=base_url(request), may_know_all=access.sees_every_study(request.user))
     try:
         for result in ingest.store_instances(
             _streams(request), provenance=_provenance(request), study_instance_uid=study
@@ -149,6 +149,7 @@ class _Report:
     """What became of each instance, as the Store Instances Response Module tells it (I.2)."""
 
     base_url: str
+    may_know_all: bool
     referenced: list[StoreResult] = field(default_factory=list)
     failed: list[tuple[int, str, str]] = field(default_factory=list)
     other_failures: list[int] = field(default_factory=list)
@@ -162,7 +163,9 @@ class _Report:
             self.fail(_reason(result), result, (result.sop_class_uid, result.sop_instance_uid))
         elif result.outcome is Outcome.CONFLICT:
             uids = (result.sop_class_uid, result.sop_instance_uid)
-            self.fail(PROCESSING_FAILURE, result.detail, uids)
+            # What it contradicts may be of a study that is not for the sender.
+            why = result.detail if self.may_know_all else FAILURE_REASONS[PROCESSING_FAILURE]
+            self.fail(PROCESSING_FAILURE, why, uids)
         else:
             self.referenced.append(result)
 

@@ -23,6 +23,7 @@ _series_metadata = Resource(GET=metadata.retrieve_series_metadata)
 _instance_metadata = Resource(GET=metadata.retrieve_instance_metadata)
 
 _bulk_value = Resource(GET=views.retrieve_bulk_value)
+_rendered_instance = Resource(GET=rendered.retrieve_rendered_instance)
 _rendered_frames = Resource(GET=rendered.retrieve_rendered_frames)
 _frame_thumbnail = Resource(GET=rendered.retrieve_frame_thumbnail)
 _thumbnail = Resource(GET=rendered.retrieve_thumbnail)
@@ -51,8 +52,8 @@ urlpatterns = [
     path(f"{_INSTANCE}/pixeldata", Resource(GET=views.retrieve_pixel_data)),
     path(f"{_STUDY}/rendered", Resource(GET=rendered.retrieve_rendered_instances)),
     path(f"{_SERIES}/rendered", Resource(GET=rendered.retrieve_rendered_instances)),
-    path(f"{_INSTANCE}/rendered", Resource(GET=rendered.retrieve_rendered_instance)),
-    path(f"{_INSTANCE}/frames/<str:frames>/rendered", _rendered_frames),
+    path(f"{_INSTANCE}/rendered", _rendered_instance, name="rendered-instance"),
+    path(f"{_INSTANCE}/frames/<str:frames>/rendered", _rendered_frames, name="rendered-frames"),
     path(f"{_STUDY}/thumbnail", _thumbnail),
     path(f"{_SERIES}/thumbnail", _thumbnail, name="series-thumbnail"),
     path(f"{_INSTANCE}/thumbnail", _thumbnail),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
+from accounts.acts import Act, Action, note
 from studies import content, retrieve
 from studies.content import PIXEL_DATA, Frames, Ranged
 from studies.dicom.parse import EXPLICIT_VR_LITTLE_ENDIAN
@@ -48,6 +49,7 @@ def retrieve_instances(
     offer = offer_instances(accepted(request), found.transfer_syntaxes, alone=False)
     if offer.media_type == OCTET_STREAM:  # which means that (Table 10.4.4-1, note 2)
         return _bulk_data(request, found)
+    _note_retrieval(study, *filter(None, [series]))
     etag = etag_of(found.state, offer, is_strong=False)
     return unless_unchanged(
         request,
@@ -75,6 +77,7 @@ def instance_payload(
     offer = offer_instances(wishes, [stored.transfer_syntax_uid], alone=True)
     if offer.media_type == OCTET_STREAM:
         return _bulk_data(request, _set_of(found))
+    _note_retrieval(found.series.study.study_instance_uid, found.sop_instance_uid)
     identity = retrieve.identity_of(found) if found.is_overlaid else None
     etag = etag_of(stored.sha256, identity, offer, is_strong=offer.single_part)
 
@@ -88,6 +91,13 @@ def instance_payload(
         return response
 
     return unless_unchanged(request, etag, make)
+
+
+def _note_retrieval(study: str, *objects: str) -> None:
+    act = Act(
+        action=Action.EXPORT, what="instances retrieved", study_uids=[study], object_uids=objects
+    )
+    note(act)
 
 
 def _instance_parts(

@@ -1,7 +1,8 @@
 """Study (PS3.3 C.7.2): one row holds all that a line of the study list shows."""
 
-from typing import Self
+from typing import Any, Self
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
@@ -9,6 +10,7 @@ from django.db.models.functions import Upper
 
 from studies.dicom.names import PersonName
 from studies.models.patient import Patient, PatientIdentity
+from studies.models.site import Site
 
 _UID = r"^[0-9.]{1,64}$"
 
@@ -27,6 +29,24 @@ class ReadingStatus(models.TextChoices):
     UNREAD = "unread", "Unread"
     IN_PROGRESS = "in-progress", "In progress"
     REPORTED = "reported", "Reported"
+
+
+class Priority(models.TextChoices):
+    """How soon a study wants to be read."""
+
+    ROUTINE = "routine", "Routine"
+    URGENT = "urgent", "Urgent"
+    STAT = "stat", "Stat"
+
+
+class TransactionField(models.Field):  # type: ignore[type-arg]  # only stubs know its types
+    """Number of a transaction that wrote a row: which snapshots see it, and which do not yet."""
+
+    def db_type(self, connection: Any) -> str:  # noqa: ARG002 - Django's signature
+        return "xid8"
+
+
+_THIS_TRANSACTION = models.Func(function="pg_current_xact_id", output_field=TransactionField())
 
 
 class StudyQuerySet(models.QuerySet["Study"]):
@@ -65,6 +85,15 @@ class Study(PatientIdentity):
     referring_physician_name_phonetic = models.CharField(max_length=256, blank=True)
     referring_physician_name_folded = models.CharField(max_length=800, blank=True, editable=False)
     institution_name = models.CharField(max_length=256, blank=True)
+    # By which is decided who may see it; unknown as long as no object has named an institution.
+    site = models.ForeignKey(
+        Site,
+        on_delete=models.PROTECT,
+        related_name="studies",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
 
     modalities_in_study = ArrayField(models.CharField(max_length=256), default=list, blank=True)
     number_of_study_related_series = models.IntegerField(default=0)
@@ -75,14 +104,41 @@ class Study(PatientIdentity):
         "reading", max_length=16, choices=ReadingStatus.choices, db_default=ReadingStatus.UNREAD
     )
 
+    priority = models.CharField(
+        max_length=16, choices=Priority.choices, db_default=Priority.ROUTINE
+    )
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="assigned_studies",
+        null=True,
+        blank=True,
+        db_index=False,
+    )
+    # Keys of `Tag`: here, so that a list of studies of a tag joins nothing. A tag is never deleted.
+    tags = ArrayField(models.IntegerField(), blank=True, db_default=[])
+    number_of_comments = models.IntegerField(db_default=0)
+
     received_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    # When it came, and when last changed by what may bring it into somebody's list: a trigger
+    # moves the latter. Transactions and not times, since one that commits late is later for others.
+    arrived_in = TransactionField(null=True, editable=False, db_default=_THIS_TRANSACTION)
+    changed_in = TransactionField(null=True, editable=False, db_default=_THIS_TRANSACTION)
 
     objects = StudyQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "studies"
-        permissions = [("annotate_study", "Can save measurements and key images")]
+        permissions = [
+            ("annotate_study", "Can save measurements and key images"),
+            ("view_every_study", "Can see the studies of every site"),
+            ("assign_study", "Can assign a study to a reader"),
+            ("prioritise_study", "Can say how soon a study wants to be read"),
+            ("tag_study", "Can tag a study"),
+            ("comment_study", "Can comment on a study"),
+            ("export_studies", "Can export lists of studies"),
+        ]
         constraints = [
             # Not unique=True, which brings a second index for patterns that nobody searches by.
             models.UniqueConstraint(
@@ -104,6 +160,9 @@ class Study(PatientIdentity):
                 condition=models.Q(reading_status__in=ReadingStatus.values),
                 name="reading_status_is_known",
             ),
+            models.CheckConstraint(
+                condition=models.Q(priority__in=Priority.values), name="priority_is_known"
+            ),
         ]
         indexes = [
             models.Index(fields=["-study_moment", "-id"], name="study_newest_first"),
@@ -113,6 +172,8 @@ class Study(PatientIdentity):
                 name="study_of_patient_newest_first",
             ),
             models.Index(fields=["-received_at", "-id"], name="study_latest_received_first"),
+            # Of few different values, which a B-tree keeps once each.
+            models.Index(fields=["site"], name="study_by_site"),
             # One for each status: as one index with the status first, searches by day alone would
             # be answered from it, and then have to be sorted.
             models.Index(
@@ -130,6 +191,19 @@ class Study(PatientIdentity):
                 condition=models.Q(reading_status=ReadingStatus.REPORTED),
                 name="study_reported",
             ),
+            # Few studies are urgent, assigned or tagged: those that are not cost nothing here.
+            models.Index(
+                fields=["priority", "-study_moment", "-id"],
+                condition=~models.Q(priority=Priority.ROUTINE),
+                name="study_urgent",
+            ),
+            models.Index(
+                fields=["assigned_to", "-study_moment", "-id"],
+                condition=models.Q(assigned_to__isnull=False),
+                name="study_assigned",
+            ),
+            GinIndex(fields=["tags"], condition=~models.Q(tags=[]), name="study_by_tag"),
+            models.Index(fields=["changed_in"], name="study_by_transaction"),
             models.Index(fields=["patient_name_folded", "id"], name="study_in_order_of_name"),
             models.Index(fields=["patient_id", "id"], name="study_in_order_of_patient_id"),
             models.Index(fields=["accession_number", "id"], name="study_in_order_of_accession"),
@@ -161,6 +235,15 @@ class Study(PatientIdentity):
                 name="study_by_referring_physician",
             ),
         ]
+
+    def without_identity(self) -> "Study":
+        """Not to be saved: the same study, of which only its key, UID and modalities are told."""
+        return Study(
+            pk=self.pk,
+            study_instance_uid=self.study_instance_uid,
+            patient_record_id=self.patient_record_id,
+            modalities_in_study=self.modalities_in_study,
+        )
 
     def __str__(self) -> str:
         return self.accession_number or self.study_instance_uid

@@ -4,6 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.acts import Act, Action, note
 from studies import retrieve
 from studies.errors import GoneError, NotFoundError
 from studies.reports import notifications
@@ -22,7 +23,9 @@ def notification_list(request: HttpRequest) -> HttpResponse:
         elif key == "all":
             notifications.mark_read(request.user, None)
         return redirect("studies:notifications")
-    found = notifications.notifications_of(request.user)[:_SHOWN]
+    found = list(notifications.notifications_of(request.user)[:_SHOWN])
+    uids = list(dict.fromkeys(row.study.study_instance_uid for row in found))
+    note(Act(action=Action.VIEW, what="notifications opened", study_uids=uids))
     return render(request, "studies/notifications.html", {"notifications": found})
 
 

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.acts import Act, Action, note
 from accounts.models import User
+from studies import signals
 from studies.access import Viewer, may_report, visible_to
 from studies.dicom.json_model import clean
 from studies.errors import EditConflictError, InvalidReportError, NotFoundError, NotPermittedError
@@ -47,6 +49,7 @@ def save_draft(
     _require(report, version)
     _save(report, writer, text)
     _move(study, ReadingStatus.IN_PROGRESS)
+    _note(writer, study, "report draft saved")
     return report
 
 
@@ -70,9 +73,11 @@ def sign(
     if not (text["findings"] or text["impression"]):
         raise InvalidReportError("A report is signed with findings or an impression.")
     report.signed_by, report.signed_at = writer, timezone.now()
-    _save(report, writer, text)
-    _move(study, ReadingStatus.REPORTED)
+    with signals.changing([study.pk]):
+        _save(report, writer, text)
+        _move(study, ReadingStatus.REPORTED)
     tell(study, Notification.Event.SIGNED, by=writer)
+    _note(writer, study, "report signed")
     return report
 
 
@@ -92,6 +97,7 @@ def discard_draft(viewer: Viewer, study_uid: str, *, version: uuid.UUID | None) 
     if report.pk:
         report.delete()
     _move(study, ReadingStatus.UNREAD)
+    _note(writer, study, "report draft discarded")
 
 
 @transaction.atomic
@@ -127,7 +133,13 @@ def add_addendum(viewer: Viewer, study_uid: str, *, number: int, text: str) -> A
         report=report, number=number, text=text, signed_by=writer, signed_at=timezone.now()
     )
     tell(study, Notification.Event.ADDENDUM, by=writer)
+    _note(writer, study, "report addendum signed")
     return addendum
+
+
+def _note(writer: User, study: Study, what: str) -> None:
+    uids = [study.study_instance_uid]
+    note(Act(action=Action.CHANGE, what=what, actor=writer, study_uids=uids, is_change=True))
 
 
 def _lock(viewer: Viewer, study_uid: str) -> tuple[Study, User]:

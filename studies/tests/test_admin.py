@@ -13,6 +13,7 @@ from studies.models import (
     Addendum,
     DeletedInstance,
     Deletion,
+    EmergencyAccess,
     HangingProtocol,
     Instance,
     InstanceConflict,
@@ -22,8 +23,13 @@ from studies.models import (
     Report,
     ReportTemplate,
     Series,
+    ShareLink,
+    Site,
     StoredObject,
     Study,
+    StudyGrant,
+    StudyScope,
+    Tag,
 )
 from studies.tests.builders import make_file
 
@@ -157,7 +163,10 @@ def test_every_model_of_the_archive_is_there():
     registered = {model for model in admin.site._registry if model._meta.app_label == "studies"}
 
     # Of protocols test_hanging.py tells; of what stewards keep by hand, the tests below.
-    assert registered == {*MODELS, HangingProtocol, ReportTemplate, ReferringName}
+    by_hand = {HangingProtocol, ReportTemplate, ReferringName, Tag}
+    # Of these tell test_access.py, test_emergency.py and test_sharing.py.
+    of_access = {Site, StudyScope, StudyGrant, EmergencyAccess, ShareLink}
+    assert registered == {*MODELS, *by_hand, *of_access}
 
 
 # --- Reports: what stewards keep by hand -----------------------------------------------------------

@@ -126,7 +126,7 @@ def test_saves_that_know_nothing_of_each_other_are_both_current_until_one_names_
 
 
 def test_what_others_have_saved_is_shown_beside_ones_own(sign_in):
-    radiologist, clinician = sign_in("radiologist"), sign_in("clinician")
+    radiologist, clinician = sign_in("radiologist"), sign_in("clinician", sees_every_study=True)
     theirs = save(clinician, [LENGTH])
     own = save(radiologist, [FREEHAND])
 
@@ -136,7 +136,7 @@ def test_what_others_have_saved_is_shown_beside_ones_own(sign_in):
 
 
 def test_a_document_of_somebody_else_cannot_be_replaced(sign_in):
-    theirs = save(sign_in("clinician"), [LENGTH])
+    theirs = save(sign_in("clinician", sees_every_study=True), [LENGTH])
 
     answer = save(sign_in("radiologist"), [FREEHAND], [theirs], status=400)
 
@@ -405,7 +405,7 @@ each_address = pytest.mark.parametrize("address", BODIES)
     ],
 )  # fmt: skip
 def test_those_who_look_at_images_may_save(sign_in, address, role, status):
-    client = sign_in(role)
+    client = sign_in(role, sees_every_study=role == "clinician")
 
     response = client.post(address, BODIES[address], content_type="application/json")
 

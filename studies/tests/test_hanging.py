@@ -316,7 +316,7 @@ def in_admin(sign_in):
     """A client with access to the administration."""
 
     def in_admin(role):
-        client = sign_in(role)
+        client = sign_in(role, sees_every_study=role == "clinician")
         user = client.get("/").wsgi_request.user
         user.is_staff = True
         user.save()

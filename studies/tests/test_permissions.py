@@ -1,196 +1,274 @@
-"""Every address of the archive × who asks."""
+"""Every address of the portal × who asks × a study of theirs, of somebody else, of nobody."""
+
+import datetime
+import json
+import re
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver, resolve
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
+from accounts.models import User
 from accounts.roles import Role
-from studies.dicomweb.capabilities import patterns
-from studies.models import Instance
+from studies.models import Instance, Report, ShareLink, Study, StudyScope
+from studies.portal.visitors import _SESSION_KEY
+from studies.tests.addresses import (
+    ADDRESSES,
+    ADMINISTRATION,
+    DOCUMENT,
+    FOREIGN,
+    LINK,
+    NO_ROLE,
+    NOBODY,
+    NONE,
+    OWN,
+    PLAIN_LINK,
+    ROLES,
+    SEARCHES,
+    WHO,
+    sees,
+    with_tables,
+)
+from studies.tests.answers import body
 from studies.tests.builders import make_file
 
 pytestmark = pytest.mark.django_db
 
-INSTANCE = "/dicom-web/studies/1.2.3/series/1.2.3.9/instances/1.2.3.4"
-PAGES = [
-    "/", "/studies/1.2.3/", "/studies/1.2.3/view/", "/studies/1.2.3/documents/1.2.3.9/1.2.3.4/",
-    "/studies/1.2.3/documents/1.2.3.9/1.2.3.4/file/",
-]  # fmt: skip
-PROGRAMS = [
-    "/api/studies/", "/api/studies/1.2.3/", "/api/studies/1.2.3/hanging/",
-    "/api/studies/1.2.3/presentation/", "/api/studies/1.2.3/measurements/",
-    "/api/studies/1.2.3/key-images/", "/api/studies/1.2.3/report/",
-    "/api/studies/1.2.3/report/templates/", "/api/schema/", "/api/session/",
-    "/api/dicom/dictionary/", "/dicom-web/", "/dicom-web/studies",
-    "/dicom-web/series", "/dicom-web/instances", "/dicom-web/studies/1.2.3",
-    "/dicom-web/studies/1.2.3/series", "/dicom-web/studies/1.2.3/metadata",
-    "/dicom-web/studies/1.2.3/series/1.2.3.9/metadata",
-    "/dicom-web/studies/1.2.3/series/1.2.3.9/thumbnail", INSTANCE, f"{INSTANCE}/metadata",
-    f"{INSTANCE}/frames/1", f"{INSTANCE}/bulkdata/7FE00010",
-    "/dicom-web/studies/1.2.3/bulkdata", "/dicom-web/studies/1.2.3/series/1.2.3.9/bulkdata",
-    f"{INSTANCE}/bulkdata", "/dicom-web/studies/1.2.3/pixeldata",
-    "/dicom-web/studies/1.2.3/series/1.2.3.9/pixeldata", f"{INSTANCE}/pixeldata",
-    "/dicom-web/studies/1.2.3/rendered", "/dicom-web/studies/1.2.3/series/1.2.3.9/rendered",
-    f"{INSTANCE}/rendered", f"{INSTANCE}/frames/1/rendered", "/dicom-web/studies/1.2.3/thumbnail",
-    f"{INSTANCE}/thumbnail", f"{INSTANCE}/frames/1/thumbnail",
-    "/dicom-web/wado-uri?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.9&objectUID=1.2.3.4",
-    "/dicom-web/studies/1.2.3/instances", "/dicom-web/studies/1.2.3/series/1.2.3.9",
-    "/dicom-web/studies/1.2.3/series/1.2.3.9/instances",
-]  # fmt: skip
-LISTS = {
-    "/", "/api/studies/", "/api/schema/", "/api/session/", "/api/dicom/dictionary/", "/dicom-web/", "/dicom-web/studies", "/dicom-web/series",
-    "/dicom-web/instances", "/dicom-web/studies/1.2.3/series",
-    "/dicom-web/studies/1.2.3/instances", "/dicom-web/studies/1.2.3/series/1.2.3.9/instances",
-}  # fmt: skip
-READERS = ["clinician", "radiologist", "technologist", "data steward", "administrator"]
+CSRF_TOKEN = rb"\b[A-Za-z0-9]{64}\b"
+INSTITUTIONS = {OWN: "North", FOREIGN: "South"}
+
+
+def file_of(study: str, **attributes) -> bytes:
+    said = {
+        "StudyInstanceUID": study, "SeriesInstanceUID": f"{study}.9", "PatientID": f"MRN-{study}",
+        "SOPInstanceUID": f"{study}.9.1", "InstitutionName": INSTITUTIONS.get(study, "North"),
+        "EncapsulatedDocument": b"%PDF-1.4",
+    }  # fmt: skip
+    return make_file(**said | attributes)
 
 
 @pytest.fixture(autouse=True)
-def one_study(store):
-    store(make_file(EncapsulatedDocument=b"%PDF-1.4"))
+def two_studies(store):
+    """With signed reports, and somebody who can be granted one."""
+    writer = User.objects.create_user("writer")
+    for study in (OWN, FOREIGN):
+        store(file_of(study))
+        Report.objects.create(
+            study=Study.objects.get(study_instance_uid=study), findings="x", author=writer,
+            saved_by=writer, saved_at=timezone.now(), signed_by=writer, signed_at=timezone.now(),
+        )  # fmt: skip
+    group = Group.objects.get(name="clinician")
+    StudyScope.objects.create(group=group, institution_name="North")
+    User.objects.create_user("consultant").groups.add(group)
 
 
-def test_a_page_sends_a_stranger_to_the_sign_in(django_client):
-    for path in PAGES:
-        response = django_client.get(path)
+@pytest.fixture
+def client_of(sign_in):
+    """Whoever asks, by the name that the table has for them."""
 
-        where = response["Location"].split("?")[0]
-        assert (response.status_code, where) == (302, "/accounts/login/"), path
+    def client_of(who: str) -> Client:
+        if who == NOBODY:
+            return Client()
+        if who not in (LINK, PLAIN_LINK):
+            return sign_in(None if who == NO_ROLE else who)
+        link = ShareLink.objects.create(
+            study=Study.objects.get(study_instance_uid=OWN), digest=who, recipient="Somebody",
+            created_by=User.objects.get(username="writer"), deidentified=who == PLAIN_LINK,
+            expires_at=timezone.now() + datetime.timedelta(hours=1),
+        )  # fmt: skip
+        client = Client()
+        session = client.session
+        session[_SESSION_KEY] = link.pk
+        session.save()
+        client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+        return client
+
+    return client_of
 
 
-@pytest.mark.parametrize("method", ["get", "head", "options"])
-def test_a_program_without_a_session_is_refused(django_client, method):
-    for path in PROGRAMS:
-        response = getattr(django_client, method)(path)
+def ask(client, address, study):
+    """Status and content of the answer; what it changed is taken back."""
+    with transaction.atomic():
+        response = client.generic(
+            address.method, path_of(address, study), **content(address, study),
+            headers=address.headers,
+        )  # fmt: skip
+        answer = response.status_code, body(response)
+        transaction.set_rollback(True)
+    return answer
 
-        assert (response.status_code, "WWW-Authenticate" in response) == (401, True), path
+
+def path_of(address, study) -> str:
+    patient = Study.objects.filter(study_instance_uid=study).values_list("patient_record").first()
+    number = str(patient[0] if patient else 0)
+    return address.path.replace("{study}", study).replace("{patient}", number)
 
 
-# One test for each role, not for each address: they are as many as those of all else together.
-@pytest.mark.parametrize("role", READERS)
-def test_who_reads_studies_gets_them(sign_in, role):
+def content(address, study):
+    """Arguments of the request, in the form in which the address takes them."""
+    said = json.dumps(address.body).replace("{study}", study)
+    if address.body == "{study}":
+        file = file_of(study, SOPInstanceUID=f"{study}.9.2")
+        return {"data": file, "content_type": "application/dicom"}
+    if address.method in ("GET", "DELETE") and not address.body:
+        return {}
+    if address.is_of_programs:
+        return {"data": said, "content_type": "application/json"}
+    form = "&".join(f"{name}={value}" for name, value in json.loads(said).items())
+    return {"data": form, "content_type": "application/x-www-form-urlencoded"}
+
+
+# One test for each of them, not for each address: those are as many as all other tests together.
+@pytest.mark.parametrize("who", WHO)
+def test_every_address_answers_as_it_is_documented(client_of, who):
+    client, wrong = client_of(who), []
+
+    for address in ADDRESSES:
+        for study in address.studies:
+            status, said = ask(client, address, study)
+
+            expected = 200 if is_empty_search(address, who) else address.expected(who, study)
+            hidden = {uid for uid in (OWN, FOREIGN) if not sees(who, uid)}
+            if address.makes_study and status == expected:
+                hidden -= {study}  # the sender is told what they have sent
+            named = {uid for uid in hidden if f"{uid}.9".encode() in said}
+            if status != expected or named:
+                wrong.append((address.method, address.path, study, status, expected, named))
+
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def is_empty_search(address, who) -> bool:
+    """A search below a study that one may not see finds nothing, and says no more than that."""
+    return address.route in SEARCHES and who not in (NOBODY, LINK, PLAIN_LINK)
+
+
+@pytest.mark.parametrize("who", [role for role in ROLES if role in ("clinician", "operator")])
+def test_a_foreign_study_is_answered_word_for_word_like_one_that_never_was(client_of, who):
+    client = client_of(who)
+
+    for address in ADDRESSES:
+        if address.is_of_a_study:
+            foreign, none = (
+                (status, re.sub(CSRF_TOKEN, b"", said))
+                for status, said in (ask(client, address, study) for study in (FOREIGN, NONE))
+            )
+            assert foreign == none, f"{address.method} {address.path}"
+
+
+@pytest.mark.parametrize("role", ["data steward", "administrator"])
+def test_the_administration_shows_each_role_what_is_documented(sign_in, role):
     client = sign_in(role)
-    for path in [*PAGES, *PROGRAMS]:
-        response = client.get(path, {} if "?" in path else {"accept": "*/*"})
+    User.objects.filter(username=f"{role}-1").update(is_staff=True)
 
-        assert response.status_code == 200, path
+    answers = {
+        model: client.get(f"/admin/{model.replace('.', '/')}/").status_code
+        for model in ADMINISTRATION
+    }
 
-
-@pytest.mark.parametrize("role", ["operator", None])
-def test_who_does_not_read_studies_learns_nothing_of_them(sign_in, role):
-    client = sign_in(role)
-    for path in [*PAGES, *PROGRAMS]:
-        response = client.get(path)
-
-        content = b"".join(response) if response.streaming else response.content
-        assert response.status_code == (200 if path in LISTS else 404), path
-        assert b"1.2.3.9" not in content, path
-        assert "Müller".encode() not in content, path
+    assert answers == {model: 200 if role in may else 403 for model, may in ADMINISTRATION.items()}
 
 
-def test_a_posted_search_is_for_who_reads_studies(django_client, sign_in):
-    address, search = "/api/studies/search/", {"patient_name": "müller"}
-
-    def found(client):
-        return client.post(address, search, content_type="application/json")
-
-    assert found(django_client).status_code == 401
-    assert found(sign_in("operator")).json()["results"] == []
-    assert len(found(sign_in("clinician")).json()["results"]) == 1
-
-
-# --- What changes the archive --------------------------------------------------------------------
-
-STOW = {"content_type": "application/dicom", "data": make_file(SOPInstanceUID="1.2.3.5")}
-WHY = {"content_type": "application/json", "data": {"reason": "A phantom"}}
-WRITES = [
-    ("POST", "/dicom-web/studies", STOW), ("POST", "/dicom-web/studies/1.2.3", STOW),
-    ("DELETE", "/dicom-web/studies/1.2.3", WHY),
-    ("DELETE", "/dicom-web/studies/1.2.3/series/1.2.3.9", WHY), ("DELETE", INSTANCE, WHY),
-]  # fmt: skip
-MAY = {
-    "POST": {"technologist", "data steward", "administrator"},
-    "DELETE": {"data steward", "administrator"},
-}
-EVERYBODY = [*READERS, "operator", None]
-each_write = pytest.mark.parametrize(
-    ("method", "path", "body"), WRITES, ids=[f"{method} {path}" for method, path, _ in WRITES]
+@pytest.mark.parametrize(
+    "who", [who for who in WHO if who not in ("data steward", "administrator")]
 )
+def test_who_does_not_work_in_the_administration_is_sent_away(client_of, who):
+    client = client_of(who)
+
+    for model in ADMINISTRATION:
+        assert client.get(f"/admin/{model.replace('.', '/')}/").status_code == 302, model
 
 
-def write(client, method, path, body):
-    return getattr(client, method.lower())(path, **body)
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+def test_other_safe_methods_are_for_those_who_may_ask_by_get(client_of, method):
+    client = client_of("operator")
+
+    for address in ADDRESSES:
+        if address.method == "GET" and address.is_of_programs and address.is_of_a_study:
+            path = path_of(address, OWN)
+            said = body(client.generic(method, path, headers=address.headers))
+            assert f"{OWN}.9".encode() not in said, path
 
 
-@each_write
-@pytest.mark.parametrize("role", EVERYBODY)
-def test_only_certain_roles_change_the_archive(sign_in, role, method, path, body):
-    response = write(sign_in(role), method, path, body)
-
-    may = role in MAY[method]
-    assert response.status_code == ({"POST": 200, "DELETE": 204}[method] if may else 403)
-    assert Instance.objects.count() == (1 if not may else {"POST": 2, "DELETE": 0}[method])
-
-
-@each_write
-def test_a_stranger_changes_nothing(django_client, method, path, body):
-    response = write(django_client, method, path, body)
-
-    assert (response.status_code, Instance.objects.count()) == (401, 1)
+def test_a_stranger_is_told_how_to_sign_in(django_client):
+    for address in ADDRESSES:
+        if address.is_open:
+            continue
+        response = django_client.generic(address.method, path_of(address, OWN))
+        if address.is_of_programs:
+            assert "WWW-Authenticate" in response, address.path
+        else:
+            assert response["Location"].startswith("/accounts/login/?next="), address.path
 
 
-@each_write
-def test_another_site_cannot_make_a_browser_change_the_archive(sign_in, method, path, body):
-    client = sign_in("administrator")
+def test_another_site_cannot_make_a_browser_change_anything(client_of):
+    client = client_of("administrator")
     client.handler.enforce_csrf_checks = True
 
-    response = write(client, method, path, body)
+    for address in ADDRESSES:
+        if address.method != "GET" and not address.is_open:
+            assert ask(client, address, OWN)[0] == 403, address.path
+    assert Instance.objects.count() == 2
 
-    assert (response.status_code, Instance.objects.count()) == (403, 1)
 
-
-@pytest.mark.parametrize("role", ["operator", None])
-def test_who_does_not_read_studies_is_not_told_what_was_deleted(sign_in, role):
-    write(sign_in("data steward"), "DELETE", "/dicom-web/studies/1.2.3", WHY)
-    client = sign_in(role)
-
-    for path in PROGRAMS:
-        assert client.get(path).status_code == (200 if path in LISTS else 404), path
+# --- Nothing is missing here ---------------------------------------------------------------------
 
 
 def test_every_role_is_asked():
-    assert set(EVERYBODY) == {*Role, None}
+    assert set(ROLES) == set(Role)
 
 
-def test_no_method_that_changes_the_archive_is_missing_from_these_tests():
+def test_no_address_is_missing_from_the_table():
+    listed = {address.route for address in ADDRESSES}
+
+    assert {route for route in routes(get_resolver()) if not route.startswith("admin/")} == listed
+
+
+def test_no_method_of_a_program_is_missing_from_the_table():
+    listed = {(address.method, address.route) for address in ADDRESSES if address.is_of_programs}
+
     offered = {
-        (method, f"dicom-web/{pattern.pattern}")
-        for pattern in patterns()
-        for method in pattern.callback.views
-        if method != "GET"
+        (method, route)
+        for route, pattern in patterns(get_resolver())
+        if route.startswith(("api/", "dicom-web/"))
+        for method in methods(pattern)
     }
 
-    assert offered == {(method, resolve(path).route) for method, path, _ in WRITES}
+    assert offered == listed
 
 
-def test_no_address_of_the_archive_is_missing_from_these_tests():
-    known = {p.split("?")[0] for p in [*PAGES, *PROGRAMS]}
-    resolver = get_resolver()
-    patterns = {resolver.resolve(path).route for path in known} | {
-        "api/studies/search/",  # POST only, below
-        # A report and who follows a study: see test_reports.py and test_notifications.py.
-        *(f"api/studies/<uid:study>/report/{act}/" for act in ("signature", "addenda", "pdf")),
-        "studies/<uid:study>/follow/",
-        "api/health/",
-    }
+def test_no_model_of_the_administration_is_missing_from_the_table():
+    registered = {model._meta.label_lower for model in admin.site._registry}
 
-    ours = {r for r in _routes(resolver) if r.startswith(("studies/", "api/", "dicom-web/"))}
-
-    assert ours <= patterns
+    assert registered == set(ADMINISTRATION)
 
 
-def _routes(resolver: URLResolver, prefix: str = "") -> set[str]:
-    routes = set()
+def test_the_document_says_what_the_table_says():
+    written = DOCUMENT.read_text()
+
+    assert with_tables(written) == written, "run: python -m studies.tests.addresses"
+
+
+def methods(pattern) -> set[str]:
+    view = pattern.callback
+    if hasattr(view, "views"):  # a resource of DICOMweb
+        return set(view.views)
+    names = {name.upper() for name in view.cls.http_method_names if hasattr(view.cls, name)}
+    return names - {"OPTIONS"}
+
+
+def patterns(resolver: URLResolver, prefix: str = "") -> list[tuple[str, URLPattern]]:
+    found = []
     for entry in resolver.url_patterns:
         route = prefix + str(entry.pattern)
-        routes |= {route} if isinstance(entry, URLPattern) else _routes(entry, route)
-    return routes
+        found += [(route, entry)] if isinstance(entry, URLPattern) else patterns(entry, route)
+    return found
+
+
+def routes(resolver: URLResolver) -> set[str]:
+    return {route for route, _ in patterns(resolver)}

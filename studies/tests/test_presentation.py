@@ -32,7 +32,7 @@ def test_a_presentation_comes_back_to_who_left_it_and_to_nobody_else(client, sig
     assert (before.status_code, before.json()) == (200, {})
     assert kept.status_code == 204
     assert client.get(ADDRESS).json() == STATE
-    assert sign_in("clinician").get(ADDRESS).json() == {}
+    assert sign_in("clinician", sees_every_study=True).get(ADDRESS).json() == {}
 
 
 def test_the_last_one_is_kept(client):

@@ -142,23 +142,23 @@ def test_walking_the_pages_forwards_and_backwards_meets_each_study_once(viewer, 
 
     forwards, page = (
         [],
-        query.page_of(query.studies(viewer), sort=sort, size=5, cursor=query.Cursor()),
+        query.page_of(viewer, query.studies(viewer), sort=sort, size=5, cursor=query.Cursor()),
     )
     while page.studies:
         forwards += [study.pk for study in page.studies]
         if not page.has_next:
             break
         cursor = query.Cursor(after=page.studies[-1].pk)
-        page = query.page_of(query.studies(viewer), sort=sort, size=5, cursor=cursor)
+        page = query.page_of(viewer, query.studies(viewer), sort=sort, size=5, cursor=cursor)
     backwards, page = [], query.page_of(
-        query.studies(viewer), sort=sort, size=5, cursor=query.Cursor(from_end=True)
+        viewer, query.studies(viewer), sort=sort, size=5, cursor=query.Cursor(from_end=True)
     )  # fmt: skip
     while page.studies:
         backwards = [study.pk for study in page.studies] + backwards
         if not page.has_previous:
             break
         cursor = query.Cursor(before=page.studies[0].pk)
-        page = query.page_of(query.studies(viewer), sort=sort, size=5, cursor=cursor)
+        page = query.page_of(viewer, query.studies(viewer), sort=sort, size=5, cursor=cursor)
 
     assert forwards == expected
     assert backwards == expected
@@ -168,18 +168,43 @@ def test_a_page_behind_a_study_that_is_gone_is_the_first_page(viewer, add_study)
     add_study()
 
     page = query.page_of(
-        query.studies(viewer), sort="-date", size=5, cursor=query.Cursor(after=10**12)
+        viewer, query.studies(viewer), sort="-date", size=5, cursor=query.Cursor(after=10**12)
     )
 
     assert len(page.studies) == 1
 
 
-def test_the_count_stops_at_its_limit(viewer, add_study, monkeypatch):
+@pytest.mark.parametrize(("studies", "total", "is_exact"), [(3, 3, True), (6, 3, False)])
+def test_the_count_stops_at_its_limit_and_the_page_is_the_same(
+    viewer, add_study, monkeypatch, studies, total, is_exact
+):
     monkeypatch.setattr(query, "COUNT_LIMIT", 3)
-    for _ in range(6):
+    for _ in range(studies):
         add_study()
+    place = {"sort": "-date", "size": 2, "cursor": query.Cursor()}
 
-    assert query.count(query.studies(viewer)) == 4
+    found = query.counted_page_of(viewer, query.studies(viewer), **place)
+
+    assert (found.total, found.is_exact) == (total, is_exact)
+    assert found.page == query.page_of(viewer, query.studies(viewer), **place)
+
+
+@pytest.mark.parametrize("cursor", [query.Cursor(), query.Cursor(from_end=True), "middle"])
+@pytest.mark.parametrize("sort", ["-date", "date", "name", "-mrn"])
+@pytest.mark.parametrize("nearest", [2, 5, 100])
+def test_a_page_is_the_same_whether_the_order_is_read_or_the_matches_sorted(
+    viewer, add_study, monkeypatch, cursor, sort, nearest
+):
+    monkeypatch.setattr(query, "_NEAREST", nearest)
+    studies = [add_study(modalities_in_study=["CT" if n % 3 else "MR"]) for n in range(12)]
+    if cursor == "middle":
+        cursor = query.Cursor(after=studies[6].pk)
+    matching = query.with_modalities(query.studies(viewer), ["CT"])
+    place = {"sort": sort, "size": 3, "cursor": cursor}
+
+    assert query.page_of(viewer, matching, are_many=True, **place) == query.page_of(
+        viewer, matching, **place
+    )
 
 
 # --- Attribute matching of QIDO-RS -----------------------------------------------------------

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.django_db
 WHO = 3
 # The number beside the bell of the page header.
 BELL = 1
+# What was done, with all that it needs to know of who did it and of the patient.
+AUDIT = 1
 
 
 @pytest.fixture
@@ -33,13 +35,20 @@ def many(store):
 @pytest.mark.parametrize(
     ("path", "queries"),
     [
-        pytest.param("/", WHO + BELL + 2, id="study list: page, count"),
         pytest.param(
-            "/?after=1&sort=name", WHO + BELL + 3, id="study list further on: its place as well"
+            "/", WHO + BELL + 7,
+            id="study list: columns, readers, tags, mark, page, count, saved searches",
         ),
         pytest.param(
-            "/studies/1.2.3/", WHO + BELL + 5,
-            id="study page: study, series, other studies, report, whether one follows it",
+            "/?after=1&sort=name", WHO + BELL + 8, id="study list further on: its place as well"
+        ),
+        pytest.param(
+            "/studies/1.2.3/", WHO + BELL + 7,
+            id="study page: study, series, other studies, report, whether one follows it, readers,"
+            " tags",
+        ),
+        pytest.param(
+            "/list/searches/", WHO + BELL + 2 - AUDIT, id="saved searches, no act: they, the default"
         ),
         pytest.param("/notifications/", WHO + BELL + 1, id="notifications"),
         pytest.param(
@@ -85,7 +94,7 @@ def test_a_page_costs_so_many_queries(client, many, django_assert_num_queries, p
     series = list(Series.objects.select_related("study"))
     list(retrieve_parts(series, base_url="http://testserver/dicom-web"))  # made once for all
 
-    with django_assert_num_queries(queries):
+    with django_assert_num_queries(queries + AUDIT):
         response = client.get(path)
         if response.streaming:
             b"".join(response)
@@ -93,9 +102,20 @@ def test_a_page_costs_so_many_queries(client, many, django_assert_num_queries, p
     assert response.status_code == 200
 
 
+def test_what_a_viewer_asks_for_again_and_again_is_kept_once(
+    client, many, django_assert_num_queries
+):
+    frame = "/dicom-web/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.{}/frames/1"
+    assert client.get(frame.format(1)).status_code == 200
+
+    with django_assert_num_queries(WHO + 1):
+        assert client.get(frame.format(2)).status_code == 200
+
+
 @pytest.mark.parametrize("kind", ["measurements", "key-images"])
 def test_what_readers_keep_costs_no_query_per_document(client, many, kind):
     address, counts = f"/api/studies/1.2.3/{kind}/", []
+    client.get(address)  # kept in the audit trail, and again only minutes later
     image = {"sop_instance_uid": "1.2.3.1.1"}
     length = {
         "kind": "length", "tracking_uid": "2.25.1", "label": "", "frame": 1,

@@ -1,6 +1,7 @@
 """50,000 studies: every filter, pair of filters, deep page and search key uses an index."""
 
 import datetime
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,11 +10,21 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from studies import query
+from studies import changes, query
 from studies.dicom.attributes import Level
 from studies.matching import ROWS, Options
-from studies.models import Patient, Source, StoredObject, Study
+from studies.models import (
+    EmergencyAccess,
+    Patient,
+    Site,
+    Source,
+    StoredObject,
+    Study,
+    StudyGrant,
+    StudyScope,
+)
 
 pytestmark = [
     pytest.mark.django_db,
@@ -23,6 +34,7 @@ pytestmark = [
 
 
 PATIENTS = 10_000  # with five studies each
+SITES = ("Rare", "One third", "Another third", "The last third")
 TABLES = ("studies_study", "studies_series", "studies_instance")
 
 
@@ -30,6 +42,24 @@ TABLES = ("studies_study", "studies_series", "studies_instance")
 def viewer():
     user = get_user_model().objects.create_user("viewer")
     user.groups.add(Group.objects.get(name="radiologist"))
+    return user
+
+
+@pytest.fixture
+def restricted(request):
+    """A clinician who sees some sites, three granted studies and a patient in an emergency."""
+    user = get_user_model().objects.create_user("restricted")
+    user.groups.add(Group.objects.get(name="clinician"))
+    for name in request.param:
+        StudyScope.objects.create(user=user, institution_name=name)
+    granted = list(Study.objects.order_by("pk")[1000:1003])
+    StudyGrant.objects.bulk_create(
+        StudyGrant(study=study, user=user, granted_by=user, reason="Plans") for study in granted
+    )
+    EmergencyAccess.objects.create(
+        user=user, patient_record=granted[0].patient_record, reason="Plans",
+        expires_at=timezone.now() + datetime.timedelta(hours=1),
+    )  # fmt: skip
     return user
 
 
@@ -56,28 +86,34 @@ def indexes_made_last(cursor) -> Iterator[None]:
 def fifty_thousand_studies(django_db_setup, django_db_blocker):
     """Rows enough that the planner has to care, removed afterwards."""
     with django_db_blocker.unblock(), connection.cursor() as cursor, indexes_made_last(cursor):
+        reader = get_user_model().objects.create_user("reader of plans")
         patients = Patient.objects.bulk_create(
             Patient(patient_id=f"plans-{n}") for n in range(PATIENTS)
         )
+        sites = Site.objects.bulk_create(Site(institution_name=name) for name in SITES)
         cursor.execute(
             """
-            INSERT INTO studies_study (patient_record_id, patient_id, issuer_of_patient_id,
+            INSERT INTO studies_study (site_id, patient_record_id, patient_id, issuer_of_patient_id,
                 patient_name, patient_name_ideographic, patient_name_phonetic, patient_name_folded,
                 patient_sex, study_instance_uid, study_date, study_time, accession_number, study_id,
                 study_description, referring_physician_name, referring_physician_name_ideographic,
                 referring_physician_name_phonetic, referring_physician_name_folded,
                 institution_name, modalities_in_study, number_of_study_related_series,
                 number_of_study_related_instances, size_bytes, received_at, updated_at,
-                timezone_offset_from_utc, patient_birth_date)
-            SELECT %s + n %% %s, 'MRN-' || n, '', '', '', '', md5(n::text) || ' ' || md5((n * 7)::text), 'F',
+                timezone_offset_from_utc, patient_birth_date, priority, assigned_to_id, tags)
+            SELECT CASE WHEN n %% 1000 = 0 THEN %s ELSE %s + n %% 3 END,
+                %s + n %% %s, 'MRN-' || n, '', '', '', '', md5(n::text) || ' ' || md5((n * 7)::text), 'F',
                 '1.9.' || n, DATE '2015-01-01' + n %% 3650,
                 TIME '00:00' + n * 37 %% 86400 * INTERVAL '1 second', 'ACC-' || n, n::text,
                 'Study ' || md5((n * 3)::text), '', '', '', md5((n %% 500)::text), 'Site',
                 CASE WHEN n %% 100 = 0 THEN '{NM}' WHEN n %% 3 = 0 THEN '{CT}' ELSE '{DX}' END::text[],
-                1, 1, 1, now(), now(), '', DATE '1930-01-01' + n * 7 %% 30000
+                1, 1, 1, now(), now(), '', DATE '1930-01-01' + n * 7 %% 30000,
+                CASE WHEN n %% 100 = 1 THEN 'stat' ELSE 'routine' END,
+                CASE WHEN n %% 500 = 3 THEN %s END,
+                CASE WHEN n %% 500 = 7 THEN ARRAY[7] ELSE '{}' END
             FROM generate_series(1, 50000) AS n
             """,
-            [patients[0].pk, PATIENTS],
+            [sites[0].pk, sites[1].pk, patients[0].pk, PATIENTS, reader.pk],
         )
         # Where the table was last analysed empty, each row would look for its study in all.
         cursor.execute("ANALYZE studies_study")
@@ -117,7 +153,8 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         # All that refers to them is empty too: no other test leaves anything.
-        cursor.execute("TRUNCATE studies_patient, studies_storedobject CASCADE")
+        cursor.execute("TRUNCATE studies_patient, studies_site, studies_storedobject CASCADE")
+        reader.delete()
         for table in TABLES:
             cursor.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
             cursor.execute(f"ANALYZE {table}")
@@ -127,11 +164,32 @@ def plan_of(queryset) -> str:
     return queryset.order_by("-study_moment", "-id")[:26].explain()
 
 
+def explain(statement: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {statement}")
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
 def plan_of_search(search, *, limit=26) -> str:
     statement = search.rows([f"{ROWS[search.level]}.id"], offset=0, limit=limit)
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {statement.text}", statement.values)
         return "\n".join(row[0] for row in cursor.fetchall())
+
+
+def _with_identity(queryset, text):
+    return query.with_identity(queryset, text, ["patient_id", "accession_number"])
+
+
+# Stands for the key of the reader, who is made along with the studies.
+READER = object()
+
+
+def narrowed(queryset, name):
+    restrict, value, _ = FILTERS[name]
+    if value is READER:
+        value = get_user_model().objects.get(username="reader of plans").pk
+    return restrict(queryset, value)
 
 
 FILTERS = {
@@ -145,6 +203,17 @@ FILTERS = {
     "common modality": (query.with_modalities, ["DX"], "study_newest_first"),
     "unread": (query.with_reading_status, "unread", "study_newest_first|study_unread"),
     "reported": (query.with_reading_status, "reported", "study_reported"),
+    "stat": (query.with_priority, "stat", "study_urgent"),
+    "routine": (query.with_priority, "routine", "study_newest_first"),
+    "a reader's": (query.with_reader, READER, "study_assigned"),
+    "nobody's": (query.with_reader, None, "study_newest_first"),
+    "tag": (query.with_tag, 7, "study_by_tag"),
+    "short part of name": (
+        query.with_patient_name,
+        "c4",
+        "study_by_part_of_name|study_newest_first",
+    ),
+    "identifier or name": (_with_identity, "MRN-4711", "study_by_accession"),
     "since": (query.since, datetime.date(2016, 1, 1), "study_newest_first"),
     "until": (query.until, datetime.date(2016, 1, 1), "study_newest_first"),
 }
@@ -152,9 +221,9 @@ FILTERS = {
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_each_filter_is_answered_from_an_index(viewer, name):
-    restrict, value, indexes = FILTERS[name]
+    indexes = FILTERS[name][-1]
 
-    plan = plan_of(restrict(query.studies(viewer), value))
+    plan = plan_of(narrowed(query.studies(viewer), name))
 
     assert any(index in plan for index in indexes.split("|")), plan
     assert "Seq Scan" not in plan
@@ -252,30 +321,106 @@ def test_a_search_through_all_studies_sorts_nothing(viewer, level, keys):
 
 
 @pytest.mark.parametrize("first", FILTERS)
-@pytest.mark.parametrize("second", FILTERS)
-def test_each_pair_of_filters_is_answered_from_indexes(viewer, first, second):
-    queryset = query.studies(viewer)
-    for name in (first, second):
-        restrict, value, _ = FILTERS[name]
-        queryset = restrict(queryset, value)
+def test_each_pair_of_filters_is_answered_from_indexes(viewer, first):
+    queryset = narrowed(query.studies(viewer), first)
+    plans = {second: plan_of(narrowed(queryset, second)) for second in FILTERS}
 
-    assert "Seq Scan" not in plan_of(queryset)
+    assert {second: plan for second, plan in plans.items() if "Seq Scan" in plan} == {}
 
 
+@pytest.mark.parametrize("name", FILTERS)
+def test_each_filter_is_answered_from_indexes_in_each_order(viewer, name):
+    queryset = narrowed(query.studies(viewer), name)
+    orders = [
+        (f"{s}{column}", f"{s}id") for column in query.SORT_COLUMNS.values() for s in ("", "-")
+    ]
+    plans = {order: queryset.order_by(*order)[:26].explain() for order in orders}
+
+    assert {order: plan for order, plan in plans.items() if "Seq Scan" in plan} == {}
+
+
+def test_what_has_changed_in_a_list_is_found_by_the_transactions_after_its_mark(viewer):
+    rows = Study.objects.order_by("pk").values_list("pk", flat=True)[:25]
+    shown = query.studies(viewer).filter(pk__in=list(rows))
+
+    with CaptureQueriesContext(connection) as captured:
+        changes.changes_since(
+            changes.mark(), query.with_modalities(query.studies(viewer), ["CT"]), shown,
+            only_arrivals=False,
+        )  # fmt: skip
+
+    statements = [q["sql"] for q in captured.captured_queries if "studies_study" in q["sql"]]
+    plans = [explain(statement) for statement in statements]
+    assert len(plans) == 2
+    assert "study_by_transaction" in plans[0], plans[0]
+    assert all("Seq Scan" not in plan for plan in plans), plans
+
+
+@pytest.mark.parametrize("are_many", [False, True])
 @pytest.mark.parametrize(
     "sort", [f"{sign}{name}" for name in query.SORT_COLUMNS for sign in ("", "-")]
 )
-def test_a_deep_page_starts_in_the_index_and_sorts_nothing(viewer, sort):
+def test_a_deep_page_starts_in_the_index_and_sorts_nothing(viewer, sort, are_many):
     column = query.SORT_COLUMNS[sort.lstrip("-")]
     middle = Study.objects.order_by(column, "id")[25_000]
 
+    rows, cursor = query.studies(viewer), query.Cursor(after=middle.pk)
+    if are_many:  # without a condition that is the same as not
+        rows = rows.exclude(modalities_in_study=["NM"])
+    with CaptureQueriesContext(connection) as captured:
+        query.page_of(viewer, rows, sort=sort, size=25, cursor=cursor, are_many=are_many)
+
+    _place, page, *_ = [q["sql"] for q in captured.captured_queries]
+    plan = explain(page)
+    assert "Index Cond: (ROW(" in plan, plan
+    assert "Sort" not in plan
+
+
+# --- Of who does not see every study -------------------------------------------------------------
+
+of_some_sites = pytest.mark.parametrize(
+    "restricted", [SITES[:1], SITES[1:3], ()], indirect=True, ids=["rare", "common", "none"]
+)
+
+
+@of_some_sites
+def test_the_list_of_a_restricted_person_is_answered_from_indexes(restricted):
+    plan = plan_of(query.studies(restricted))
+
+    assert re.search("study_by_site|study_newest_first|BitmapOr", plan), plan
+    assert "Seq Scan" not in plan, plan
+
+
+@of_some_sites
+@pytest.mark.parametrize("name", FILTERS)
+def test_each_filter_of_a_restricted_person_is_answered_from_indexes(restricted, name):
+    restrict, value, _ = FILTERS[name]
+
+    plan = plan_of(restrict(query.studies(restricted), value))
+
+    assert "Seq Scan" not in plan, plan
+
+
+@of_some_sites
+@pytest.mark.parametrize("level", [Level.STUDY, Level.SERIES, Level.INSTANCE])
+@pytest.mark.parametrize("keys", [{}, {"PatientID": "MRN-4711"}, {"StudyDate": "20160101-"}])
+def test_each_search_of_a_restricted_person_is_answered_from_indexes(restricted, level, keys):
+    plan = plan_of_search(query.search(restricted, level, keys))
+
+    assert "Seq Scan" not in plan, plan
+
+
+@of_some_sites
+def test_a_deep_page_of_a_restricted_person_starts_in_the_index(restricted):
+    middle = Study.objects.filter(grants__user=restricted).latest("study_moment")
+
     with CaptureQueriesContext(connection) as captured:
         query.page_of(
-            query.studies(viewer), sort=sort, size=25, cursor=query.Cursor(after=middle.pk)
-        )
+            restricted, query.studies(restricted), sort="-date", size=25,
+            cursor=query.Cursor(after=middle.pk),
+        )  # fmt: skip
 
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN " + captured.captured_queries[-1]["sql"])
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "Index Cond: (ROW(" in plan, plan
-    assert "Sort" not in plan
+    assert "Seq Scan" not in plan, plan

@@ -20,6 +20,7 @@ from studies.tests.builders import EXPLICIT, make_dataset, make_file, to_file
 from studies.tests.samples import TEST_FILES, taken_apart
 
 PNG = "image/png"
+XA_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.12.1"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 
@@ -149,6 +150,30 @@ def test_a_voi_table_of_the_object_is_used():
     content = row([0, 1, 2, 3], VOILUTSequence=[table([65535, 0, 32768])])
 
     assert greys(content) == [255, 0, 128, 128]
+
+
+def test_a_table_of_bytes_may_be_longer_than_bytes_count():
+    falling = table([255 - n // 16 for n in range(4096)], bits=8)
+    packed = table([], bits=8)
+    packed.LUTDescriptor, packed.LUTData = [4096, 0, 8], bytes(255 - n // 16 for n in range(4096))
+
+    shown = [greys(row([0, 1600, 4095, 9999], VOILUTSequence=[one])) for one in (falling, packed)]
+
+    assert shown == [[255, 155, 0, 0]] * 2
+
+
+def test_a_table_that_is_shorter_than_it_says_is_refused():
+    short = table([1, 2, 3])
+    short.LUTDescriptor = [300, 0, 16]
+
+    with pytest.raises(NotAvailableError):
+        greys(row([0, 1], VOILUTSequence=[short]))
+
+
+def test_the_modality_table_of_an_angiogram_is_not_for_the_screen():
+    attributes = {"ModalityLUTSequence": [table([100, 50, 0])], "SOPClassUID": XA_IMAGE_STORAGE}
+
+    assert greys(row([0, 1, 2], **attributes), window=Window(1, 2, "linear-exact")) == [0, 128, 255]
 
 
 def test_a_modality_table_comes_before_the_window():

@@ -360,7 +360,7 @@ READERS = ["clinician", "technologist", "data steward", "administrator"]
 @pytest.mark.parametrize("role", [*READERS, "operator", None])
 def test_only_radiologists_write(client, sign_in, study, role):
     version = save(client, **TEXT).json()["version"]
-    other = sign_in(role)
+    other = sign_in(role, sees_every_study=role == "clinician")
     refused = 403 if role in READERS else 404
 
     for method, address in ACTS.items():
@@ -374,7 +374,7 @@ def test_only_radiologists_write(client, sign_in, study, role):
 @pytest.mark.parametrize("role", READERS)
 def test_others_read_a_report_once_it_is_signed(client, sign_in, study, role):
     version = save(client, **TEXT).json()["version"]
-    other = sign_in(role)
+    other = sign_in(role, sees_every_study=role == "clinician")
     pages = (REPORT, "/studies/1.2.3/")
 
     drafts = [other.get(page).content.decode() for page in pages]
@@ -390,7 +390,7 @@ def test_others_read_a_report_once_it_is_signed(client, sign_in, study, role):
 @pytest.mark.parametrize("role", ["operator", None])
 def test_who_sees_no_studies_reads_no_reports(client, sign_in, study, role):
     sign(client)
-    other = sign_in(role)
+    other = sign_in(role, sees_every_study=role == "clinician")
 
     for address in (REPORT, f"{REPORT}pdf/", f"{REPORT}templates/"):
         assert other.get(address).status_code == 404

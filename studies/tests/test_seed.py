@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count, Sum
 
+from analytics.tests.recount import counted, recount
 from studies import seeding
 from studies.models import Instance, Patient, Series, Source, StoredObject, Study
 from studies.synthetic import records
@@ -202,6 +203,21 @@ def test_flush_removes_what_was_seeded_and_nothing_else(seed, store, settings, t
     assert removed > 0
     assert list(Study.objects.values_list("study_instance_uid", flat=True)) == ["1.2.3"]
     assert Patient.objects.count() == 1
+
+
+def test_what_is_seeded_and_removed_is_counted(seed, store, settings, tmp_path):
+    store(make_file())
+    seed(12)
+    after_seeding = (counted(), recount())
+    # The phantoms of the module stay, see above.
+    StoredObject.objects.filter(source=Source.SEED).update(source=Source.IMPORT)
+    StoredObject.objects.filter(instances__is_overlaid=True).update(source=Source.SEED)
+    settings.OBJECT_STORE_URL = f"file://{tmp_path}/other"
+    seeding.remove_seeded()
+
+    assert after_seeding[0] == after_seeding[1]
+    assert Study.objects.count() == 1
+    assert counted() == recount()
 
 
 def test_a_seeded_study_that_got_a_real_image_keeps_it_and_counts_it(seed, store):

@@ -175,8 +175,8 @@ def test_instances_come_few_by_few(client, store, monkeypatch, django_assert_num
     for number in range(5):
         store(make_file(SOPInstanceUID=f"1.2.3.4.{number}", InstanceNumber=str(number)))
 
-    # Session, user and permissions; the keys; three times two instances.
-    with django_assert_num_queries(3 + 1 + 3):
+    # Session, user and permissions; the keys; who takes them; three times two instances.
+    with django_assert_num_queries(3 + 1 + 1 + 3):
         found = parts_with_headers(client.get(level, headers={"Accept": DICOM}))
 
     assert [headers["Content-Location"][-1] for headers, _ in found] == list("01234")

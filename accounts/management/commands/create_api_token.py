@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.models import User
+from accounts.models import Scope, User
 from accounts.tokens import create_token
 
 
@@ -20,8 +20,17 @@ class Command(BaseCommand):
         parser.add_argument("user", help="user name; the token may do what this user may do")
         parser.add_argument("--name", required=True, help="what will use the token, and where")
         parser.add_argument("--days", type=int, help="days until it expires; without it, never")
+        parser.add_argument(
+            "--scopes",
+            nargs="+",
+            choices=list(Scope),
+            default=list(Scope),
+            help="what it is for, of that which the user may do; without it, everything",
+        )
 
-    def handle(self, *, user: str, name: str, days: int | None, **_options: Any) -> None:
+    def handle(
+        self, *, user: str, name: str, days: int | None, scopes: list[str], **_options: Any
+    ) -> None:
         if days is not None and not 0 < days < 36_500:  # noqa: PLR2004 - a hundred years
             raise CommandError("--days must be a number of days from 1 to 36499.")
         if not 0 < len(name.strip()) <= 100:  # noqa: PLR2004 - as the column
@@ -31,5 +40,5 @@ class Command(BaseCommand):
         except User.DoesNotExist:
             raise CommandError(f"There is no active user {user}.") from None
         lifetime = timedelta(days=days) if days else None
-        _, text = create_token(owner, name=name.strip(), lifetime=lifetime)
+        _, text = create_token(owner, name=name.strip(), lifetime=lifetime, scopes=scopes)
         self.stdout.write(text)

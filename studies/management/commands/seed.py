@@ -68,6 +68,7 @@ class Command(BaseCommand):
                 phantoms=phantoms,
                 progress=bar.update,
             )
+        seeding.give_scopes()
         seconds = time.monotonic() - started
         self.stdout.write(
             f"Wrote {written.patients} patients, {written.studies} studies, "
