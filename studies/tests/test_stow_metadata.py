@@ -360,9 +360,7 @@ ELEMENTS = st.fixed_dictionaries(
     st.sampled_from(KINDS) | LATIN,
     st.just("pixels") | LATIN,
 )
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_metadata_say_the_answer_names_every_instance_once(
     send, changes, content, kind, location
 ):
