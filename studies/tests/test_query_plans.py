@@ -394,9 +394,7 @@ def test_the_list_of_a_restricted_person_is_answered_from_indexes(restricted):
 @of_some_sites
 @pytest.mark.parametrize("name", FILTERS)
 def test_each_filter_of_a_restricted_person_is_answered_from_indexes(restricted, name):
-    restrict, value, _ = FILTERS[name]
-
-    plan = plan_of(restrict(query.studies(restricted), value))
+    plan = plan_of(narrowed(query.studies(restricted), name))
 
     assert "Seq Scan" not in plan, plan
 
