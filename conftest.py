@@ -14,14 +14,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
-from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import blocking_manager_key
-
-# How many examples a property is shown that does not say so itself; with
-# --hypothesis-profile=thorough many more.
-hypothesis_settings.register_profile("quick", max_examples=60, deadline=None)
-hypothesis_settings.register_profile("thorough", max_examples=1000, deadline=None)
-hypothesis_settings.load_profile("quick")
 
 SKIPS_ARE_ALLOWED = os.environ.get("PACS_ALLOW_SKIPS", "yes") != "no"
 ORTHANC_DICOMWEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"

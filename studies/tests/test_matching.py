@@ -403,6 +403,7 @@ def test_empty_values_of_every_key_are_found(viewer, rows, seed):
 
 
 def test_any_pattern_of_a_name_finds_what_the_plain_reading_finds(viewer, rows, seed):
+    @settings(max_examples=80, deadline=None)
     @given(value=st.text(alphabet="aeéMü*?^ .=\\[(,山", max_size=8))
     def check(value):
         keys = {"PatientName": value}
@@ -414,6 +415,7 @@ def test_any_pattern_of_a_name_finds_what_the_plain_reading_finds(viewer, rows, 
 
 
 def test_fuzzy_matching_finds_no_less_than_without_and_nothing_unlike(viewer, rows, seed):
+    @settings(max_examples=60, deadline=None)
     @given(value=BY_VR["PN"].filter(bool))
     def check(value):
         keys = {"PatientName": value}

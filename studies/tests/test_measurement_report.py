@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from highdicom.sr.coding import CodedConcept
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studies.dicom.content_items import author_of
@@ -136,6 +136,7 @@ def one_of_each() -> list[Measurement]:
 
 
 @given(st.lists(measurements(), min_size=1, max_size=6))
+@settings(max_examples=60, deadline=None)
 def test_measurements_come_back_as_they_were_written(drawn):
     header = header_of(write_measurement_report(DOCUMENT, drawn, REFERENCES))
 
@@ -328,6 +329,7 @@ def as_group(node):
 
 
 @given(nodes)
+@settings(max_examples=200, deadline=None)
 def test_no_document_makes_reading_fail(node):
     for header in (node, as_group(node)):
         read_measurement_report(header)
@@ -347,6 +349,7 @@ chosen = st.lists(
 
 
 @given(labels, chosen)
+@settings(max_examples=40, deadline=None)
 def test_key_images_come_back_as_they_were_written(note, images):
     header = header_of(write_key_objects(DOCUMENT, note, images, REFERENCES))
 

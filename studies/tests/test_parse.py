@@ -548,11 +548,12 @@ def test_a_truncated_file_is_read_or_refused(path):
 
 @by_name
 def test_a_byte_of_the_header_that_lies_is_read_or_refused(path):
-    """Many of the first bytes in turn become 0xFF: lengths, tags, VRs and values alike."""
+    """Each of the first bytes in turn becomes 0xFF: lengths, tags, VRs and values alike."""
     content = path.read_bytes()
 
-    step = 1 if hypothesis_settings.get_current_profile_name() == "thorough" else 7
-    reasons = [outcome(content[:at] + b"\xff" + content[at + 1 :]) for at in range(128, 1700, step)]
+    reasons = [
+        outcome(content[:at] + b"\xff" + content[at + 1 :]) for at in range(128, 1700, 3)
+    ]  # fmt: skip
 
     assert len([reason for reason in reasons if reason]) > 20
 
@@ -575,7 +576,7 @@ def mutations(path) -> strategies.SearchStrategy[bytes]:
     return changes.map(apply)
 
 
-@hypothesis_settings(derandomize=True)
+@hypothesis_settings(max_examples=200, deadline=None, derandomize=True)
 @given(content=strategies.one_of([mutations(path) for path in WHOLE]))
 def test_mutated_files_are_read_or_refused(content):
     started = time.process_time()

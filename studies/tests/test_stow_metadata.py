@@ -360,7 +360,9 @@ ELEMENTS = st.fixed_dictionaries(
     st.sampled_from(KINDS) | LATIN,
     st.just("pixels") | LATIN,
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
 def test_whatever_metadata_say_the_answer_names_every_instance_once(
     send, changes, content, kind, location
 ):

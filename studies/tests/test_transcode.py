@@ -1,16 +1,14 @@
 """Frames and heads in other transfer syntaxes; decoders other than ours read the result."""
 
 import io
-import random
 import subprocess
 import time
 import tracemalloc
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
@@ -312,6 +310,7 @@ def test_file_meta_that_a_device_left_out_is_completed():
     assert head.file_meta.MediaStorageSOPInstanceUID == "1.2.3.4"
 
 
+@settings(max_examples=200, deadline=None)
 @given(data=st.data(), target=st.sampled_from([EXPLICIT, JPEG_2000]))
 @pytest.mark.parametrize("name", ["MR_small_implicit.dcm", "MR_small_bigendian.dcm"])
 def test_a_broken_head_is_refused_or_rewritten(name, data, target):
@@ -478,21 +477,24 @@ def codestreams() -> dict[str, tuple[bytes, bytes]]:
     }
 
 
-@pytest.mark.parametrize("syntax", OTHER_DECODERS)
-def test_a_broken_codestream_is_refused_or_gives_a_frame_of_the_right_size(codestreams, syntax):
-    """The same ones each time: what a codec needs 20 seconds for is not for a test to come upon."""
+# The same examples each time: what a codec needs 20 seconds for is not for a test to come upon.
+@seed(1)
+@settings(max_examples=60, deadline=None, database=None)
+@given(data=st.data())
+def test_a_broken_codestream_is_refused_or_gives_a_frame_of_the_right_size(codestreams, data):
+    syntax = data.draw(st.sampled_from(sorted(codestreams)))
     head, frame = codestreams[syntax]
-    chance = random.Random(1)
-    sizes = set()
-    for _ in range(12):
-        broken = bytearray(frame[: chance.randint(0, len(frame))])
-        for _ in range(chance.randint(0, 8) if broken else 0):
-            broken[chance.randrange(len(broken))] = chance.randrange(256)
-        with suppress(NotAvailableError, BusyError):  # or out of time
-            result = list(transcode_frames(head, [bytes(broken)], source=syntax, target=EXPLICIT))
-            sizes.add(tuple(len(frame) for frame in result))
+    broken = bytearray(frame[: data.draw(st.integers(0, len(frame)))])
+    for position in data.draw(st.lists(st.integers(0, 2**16), max_size=8)):
+        if broken:
+            broken[position % len(broken)] = data.draw(st.integers(0, 255))
 
-    assert sizes <= {(48 * 64 * 2,)}
+    try:
+        result = list(transcode_frames(head, [bytes(broken)], source=syntax, target=EXPLICIT))
+    except (NotAvailableError, BusyError):  # or out of time
+        return
+
+    assert [len(frame) for frame in result] == [48 * 64 * 2]
 
 
 @pytest.mark.parametrize("syntax", OTHER_DECODERS)

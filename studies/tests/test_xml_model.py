@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pydicom
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studies.dicom.json_model import dataset_to_json
@@ -136,6 +136,7 @@ def with_sequence(items):
     })  # fmt: skip
 
 
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.recursive(FLAT, with_sequence, max_leaves=5))
 def test_any_data_set_comes_back_the_same(model):
     assert dataset_from_xml(dataset_to_xml(model)) == model
@@ -204,6 +205,7 @@ def test_the_vr_may_be_left_to_the_dictionary():
     assert found == {"00280010": {"vr": "US", "Value": [512]}}
 
 
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.binary(max_size=40).map(lambda noise: DOCUMENT.format("").encode() + noise) | st.binary())
 def test_no_bytes_are_more_than_malformed(document):
     with suppress(InvalidInstanceError):
