@@ -147,9 +147,9 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def radiologist(portal: RunningPortal) -> StorageState:
-    """Cookies of a radiologist who has signed in by the form that a person uses, for all tests."""
+    """Cookies of a radiologist who has signed in with what the form asks of a person."""
     with requests.Session() as session:
         form = session.get(f"{portal.url}/accounts/login/")
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
@@ -217,11 +217,6 @@ def _opened(browser: Browser, portal: RunningPortal, state: StorageState) -> Ite
 
 def _used(page: Page, portal: RunningPortal, complaints: list[str]) -> Iterator[Page]:
     """The page at the study list, as if nobody had used it, while it notes its complaints."""
-    page.goto("/")
-    page.evaluate("() => [localStorage, sessionStorage].forEach((kept) => kept.clear())")
-    # Only now: a page of the test before may have kept its layout on being left.
-    with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
-        connection.execute("DELETE FROM studies_presentation")
 
     def note_message(message: ConsoleMessage) -> None:
         _note(message, complaints)
@@ -231,6 +226,11 @@ def _used(page: Page, portal: RunningPortal, complaints: list[str]) -> Iterator[
 
     page.on("console", note_message)
     page.on("pageerror", note_error)
+    page.goto("/")
+    page.evaluate("() => [localStorage, sessionStorage].forEach((kept) => kept.clear())")
+    # Only now: a page of the test before may have kept its layout on being left.
+    with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
+        connection.execute("DELETE FROM studies_presentation")
     yield page
     page.remove_listener("console", note_message)
     page.remove_listener("pageerror", note_error)

@@ -41,7 +41,7 @@ def test_every_chart_is_drawn_with_a_table_behind_it_that_leads_to_the_studies(c
     row.locator("a").click()
 
     charts.wait_for_selector(f"#count:has-text('{number} studies')")
-    assert charts.locator(f"input[name=modality][value={modality}]").is_checked()
+    assert charts.locator(f"input[type=checkbox][name=modality][value={modality}]").is_checked()
     assert complaints == []
 
 

@@ -283,7 +283,7 @@ def test_the_list_is_used_by_keyboard_alone(page):
     page.keyboard.press("Enter")
     page.wait_for_selector(".banner")
 
-    assert focused == "patient_id"
+    assert focused == "text"
     assert page.url == second
 
 

@@ -83,7 +83,7 @@ def test_migrations_seeding_and_users_come_before_the_first_request():
     script = SERVICES["migrate"]["command"][-1]
     commands = re.findall(r"manage\.py (\w+)", script)
 
-    assert commands == ["migrate", "seed", "create_demo_users"]
+    assert commands == ["migrate", "seed", "fold_rollups", "create_demo_users"]
     assert set(commands) <= set(get_commands())
     assert "@postgres:5432" in SERVICES["migrate"]["environment"]["DATABASE_URL"]
     assert "@pgcat:6432" in SERVICES["web"]["environment"]["DATABASE_URL"]

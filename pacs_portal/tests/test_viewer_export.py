@@ -160,6 +160,7 @@ def let_session_end_in(portal, page, ct):
     key = next(c["value"] for c in page.context.cookies() if c["name"] == "sessionid")
 
     def let_session_end_in(seconds: int) -> None:
+        page.wait_for_load_state("networkidle")  # a frame that is asked for prolongs it
         ends = timezone.now() + datetime.timedelta(seconds=seconds)
         with psycopg.connect(portal.database.conninfo(DATABASE)) as connection:
             connection.execute(

@@ -17,9 +17,7 @@ from studies.dicom.attributes import Level
 from studies.matching import ROWS, Options
 from studies.models import (
     EmergencyAccess,
-    Instance,
     Patient,
-    Series,
     Site,
     Source,
     StoredObject,
@@ -153,18 +151,13 @@ def fifty_thousand_studies(django_db_setup, django_db_blocker):
             cursor.execute(f"ANALYZE {table}")
         cursor.execute("RESET default_statistics_target")
     yield
-    with django_db_blocker.unblock():
-        Instance.objects.filter(stored_object=stored)._raw_delete("default")
-        Series.objects.all()._raw_delete("default")
-        Study.objects.all()._raw_delete("default")
-        Patient.objects.all()._raw_delete("default")
-        Site.objects.all()._raw_delete("default")
-        stored.delete()
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        # All that refers to them is empty too: no other test leaves anything.
+        cursor.execute("TRUNCATE studies_patient, studies_site, studies_storedobject CASCADE")
         reader.delete()
-        with connection.cursor() as cursor:
-            for table in TABLES:
-                cursor.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
-                cursor.execute(f"ANALYZE {table}")
+        for table in TABLES:
+            cursor.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
+            cursor.execute(f"ANALYZE {table}")
 
 
 def plan_of(queryset) -> str:
@@ -401,9 +394,7 @@ def test_the_list_of_a_restricted_person_is_answered_from_indexes(restricted):
 @of_some_sites
 @pytest.mark.parametrize("name", FILTERS)
 def test_each_filter_of_a_restricted_person_is_answered_from_indexes(restricted, name):
-    restrict, value, _ = FILTERS[name]
-
-    plan = plan_of(restrict(query.studies(restricted), value))
+    plan = plan_of(narrowed(query.studies(restricted), name))
 
     assert "Seq Scan" not in plan, plan
 

@@ -147,8 +147,10 @@ def test_a_study_of_many_instances_costs_few_statements(send, django_assert_num_
     send(body(numbered(0)))
 
     # Session, user, permissions; what is known; begin, study, series, known, deleted, objects,
-    # instances, their keys, aggregates of series and study, commit.
-    with django_assert_num_queries(3 + 1 + 11 + 1):  # the last keeps who sent them
+    # instances, their keys, aggregates of series and study, commit; what they contributed to counts
+    # before and after, each under its lock, their devices, and that they were received; who sent
+    # them.
+    with django_assert_num_queries(3 + 1 + 11 + 6 + 1):
         send(body(*(numbered(number) for number in range(1, 31))))
 
     study = Study.objects.get()
