@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from accounts.tests.test_second_factor import code_of
-from pacs_portal.tests.running_portal import DATABASE, wait_for
+from pacs_portal.tests.running_portal import DATABASE
 
 pytestmark = pytest.mark.browser
 
@@ -104,5 +104,5 @@ def test_who_does_nothing_is_warned_and_signed_out_and_who_is_there_stays(
 
     ends_in(2)
     visitor.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    wait_for(lambda: "/accounts/login/" in visitor.url, seconds=20)
+    visitor.wait_for_url("**/accounts/login/**")
     assert [text for text in complaints if "401" not in text] == []
