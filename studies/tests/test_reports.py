@@ -451,7 +451,8 @@ def test_the_list_shows_the_status_and_filters_by_it(client, study, store):
     assert found("reported") == ["1.2.3"]
     assert found("unread") == ["2.1"]
     assert found("in-progress") == []
-    assert 'class="badge reading-reported">Reported<' in client.get("/").content.decode()
+    reported = '<span class="badge reading-reported" data-field="reading">Reported<'
+    assert reported in client.get("/").content.decode()
     assert client.get("/api/studies/", {"reading_status": "read"}).status_code == 400
 
 
