@@ -7,8 +7,7 @@ from typing import Any
 
 from rest_framework.renderers import BaseRenderer
 
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from studies.exporting import harmless
 
 
 class ChartCsvRenderer(BaseRenderer):
@@ -23,20 +22,15 @@ class ChartCsvRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> str:
         if "lines" not in data:  # an error
-            return "\n".join(_cell(str(value)) for value in data.values()) + "\n"
+            return "\n".join(harmless(str(value)) for value in data.values()) + "\n"
         table = io.StringIO()
         writer = csv.writer(table)
-        writer.writerow([_cell(name) for name in (data["heading"], *_names(data))])
+        writer.writerow([harmless(name) for name in (data["heading"], *_names(data))])
         values = (line["values"] for line in data["lines"])
         for label, *numbers in zip(data["labels"], *values, strict=True):
-            writer.writerow([_cell(label), *numbers])
+            writer.writerow([harmless(label), *numbers])
         return table.getvalue()
 
 
 def _names(data: Mapping[str, Any]) -> list[str]:
     return [line["name"] for line in data["lines"]]
-
-
-def _cell(text: str) -> str:
-    """Text of strangers that no spreadsheet carries out."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

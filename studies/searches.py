@@ -15,6 +15,11 @@ TOKEN, SAVED = "q", "saved"
 _NOT_KEPT = {*PATIENT_FIELDS, TOKEN, SAVED, "remove", "csrfmiddlewaretoken"}
 
 
+def row_key(text: str) -> int | None:
+    """A key of a table as an address writes it; None where it can be none."""
+    return int(text) if text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004 - bigint
+
+
 def remember(request: HttpRequest, data: QueryDict) -> str:
     """Keep what the form says of the patient; returns the query string that stands for it all."""
     address = QueryDict(mutable=True)
@@ -52,8 +57,8 @@ def recall(request: HttpRequest, address: QueryDict) -> QueryDict | None:
         NotFoundError: If it was saved, and is not there for this person any more.
     """
     data = address.copy()
-    if (saved := data.get(SAVED, "")).isdecimal() and len(saved) < 19:  # noqa: PLR2004 - bigint
-        for name, values in saved_searches.find(request.user, int(saved)).parameters.items():
+    if (saved := row_key(data.get(SAVED, ""))) is not None:
+        for name, values in saved_searches.find(request.user, saved).parameters.items():
             if name not in data:
                 data.setlist(name, values)
     token = data.get(TOKEN)

@@ -14,7 +14,7 @@ from studies.errors import InvalidQueryError
 from studies.filters import StudyFilter, words_of
 from studies.noting import note_search
 from studies.search_words import Kind
-from studies.searches import recall
+from studies.searches import recall, row_key
 
 # By these a study may come into a list without having just arrived.
 _FIELDS = {"reading_status", "priority", "assigned_to", "tag", "modality"}
@@ -51,9 +51,10 @@ class ChangesView(APIView):
 
 def _keys(parameters: QueryDict) -> list[int]:
     texts = [text for text in parameters.get("rows", "").split(",") if text]
-    if len(texts) > changes.MAX_ROWS or not all(t.isdecimal() and len(t) < 19 for t in texts):  # noqa: PLR2004 - bigint
+    keys = [key for key in map(row_key, texts) if key is not None]
+    if len(texts) > changes.MAX_ROWS or len(keys) < len(texts):
         raise InvalidQueryError(f"Rows are at most {changes.MAX_ROWS} numbers.")
-    return [int(text) for text in texts]
+    return keys
 
 
 def _may_be_entered(search: QueryDict) -> bool:

@@ -9,6 +9,7 @@ from accounts.acts import Act, Action, note
 from studies import query
 from studies.access import may_read_reports
 from studies.models import Report, Study
+from studies.searches import row_key
 
 PAGE_SIZE = 50
 
@@ -22,8 +23,7 @@ def timeline(request: HttpRequest, patient: int) -> HttpResponse:
     if may_read_reports(request.user):
         signed = Report.objects.filter(signed_at__isnull=False).select_related("signed_by")
         studies = studies.prefetch_related(Prefetch("report", signed))
-    after = request.GET.get("after", "")
-    cursor = query.Cursor(after=int(after) if after.isdecimal() and len(after) < 19 else None)  # noqa: PLR2004 - bigint
+    cursor = query.Cursor(after=row_key(request.GET.get("after", "")))
     page = query.page_of(
         request.user, studies, sort=query.DEFAULT_SORT, size=PAGE_SIZE, cursor=cursor
     )

@@ -12,7 +12,7 @@ from studies.models.worklist import SavedSearch
 from studies.portal import columns
 from studies.portal.columns import preference_of
 from studies.portal.worklist import back_to_list
-from studies.searches import SAVED, recall
+from studies.searches import SAVED, recall, row_key
 
 LEFT, RIGHT = -1, 1
 
@@ -49,10 +49,10 @@ def _change(request: HttpRequest, user: User) -> HttpResponse:
     said = request.POST
     try:
         if "delete" in said:
-            saved_searches.delete(user, _key(said["delete"]) or 0)
+            saved_searches.delete(user, row_key(said["delete"]) or 0)
             messages.success(request, "Search deleted.")
         elif "default" in said:
-            saved_searches.make_default(user, _key(said["default"]))
+            saved_searches.make_default(user, row_key(said["default"]))
             messages.success(request, "The list begins so from now on.")
         else:
             saved = _save(request, user)
@@ -72,7 +72,3 @@ def _save(request: HttpRequest, user: User) -> SavedSearch:
     return saved_searches.save(
         user, str(search["name"]), dict(search.lists()), role=str(search.get("role", ""))
     )
-
-
-def _key(value: str) -> int | None:
-    return int(value) if value.isdecimal() and len(value) < 19 else None  # noqa: PLR2004 - bigint

@@ -162,8 +162,7 @@ def sort_of(data: QueryDict) -> str:
 
 
 def _number(data: QueryDict, name: str) -> int | None:
-    text = str(data.get(name, ""))
-    return int(text) if text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004 - bigint
+    return searches.row_key(str(data.get(name, "")))
 
 
 @dataclass(frozen=True, slots=True)
